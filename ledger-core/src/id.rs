@@ -1,0 +1,13 @@
+//! The names of things: 128-bit identifiers, one type each so that they cannot be mixed up. Making them is the host's work.
+
+/// A ledger: the boundary inside which balances sum to zero.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct LedgerId(pub u128);
+
+/// An account, unique in its ledger.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct AccountId(pub u128);
+
+/// A transfer, unique in its ledger. Time-ordered values (UUIDv7) keep storage fast; nothing depends on it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct TransferId(pub u128);
