@@ -1,0 +1,107 @@
+//! What can go wrong with a database, sorted by what a caller can do about it.
+
+use sqlx::error::{BoxDynError, ErrorKind};
+
+/// A database error.
+#[derive(thiserror::Error, Debug)]
+pub enum Error {
+    /// Somebody else was in the way (serialization failure, deadlock, lock not granted): the same transaction may
+    /// succeed when it is run again from its beginning.
+    #[error("the database asks to try the transaction again")]
+    Retry(#[source] sqlx::Error),
+    /// The database cannot be reached, went away, is full or read-only.
+    #[error("the database is not available")]
+    Unavailable(#[source] sqlx::Error),
+    /// A named constraint does not allow it.
+    #[error("constraint {name} is violated")]
+    Constraint {
+        /// The constraint: `table.column` for unique ones.
+        name: String,
+    },
+    /// A mistake in a statement or a schema: nothing a caller could do.
+    #[error("the database refused a statement")]
+    Statement(#[source] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("the migration failed")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A stored value cannot be what it says: somebody changed it, or the disk did.
+    #[error("the database is damaged: {0}")]
+    Corrupt(String),
+    /// The address is not one of a database.
+    #[error("{0}")]
+    Address(String),
+}
+
+impl Error {
+    /// Whether the constraint of this name stood in the way.
+    pub fn violates(&self, constraint: &str) -> bool {
+        matches!(self, Error::Constraint { name } if name == constraint)
+    }
+
+    /// Whether a commit that failed so may have become durable all the same.
+    pub const fn outcome_unknown(&self) -> bool {
+        matches!(self, Error::Unavailable(_))
+    }
+}
+
+impl From<BoxDynError> for Error {
+    fn from(error: BoxDynError) -> Error {
+        Error::Statement(sqlx::Error::Encode(error))
+    }
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(error: sqlx::Error) -> Error {
+        let sqlx::Error::Database(database) = &error else {
+            return match error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::BeginFailed
+                | sqlx::Error::WorkerCrashed => Error::Unavailable(error),
+                _ => Error::Statement(error),
+            };
+        };
+        match database.kind() {
+            ErrorKind::UniqueViolation
+            | ErrorKind::ForeignKeyViolation
+            | ErrorKind::NotNullViolation
+            | ErrorKind::CheckViolation => {
+                // SQLite has no constraint() but says "UNIQUE constraint failed: table.column".
+                let message = database.message().rsplit(": ").next().unwrap_or_default();
+                return Error::Constraint { name: database.constraint().unwrap_or(message).to_owned() };
+            }
+            _ => {}
+        }
+        match database.code().as_deref().map(sort_code) {
+            Some(Sort::Retry) => Error::Retry(error),
+            Some(Sort::Unavailable) => Error::Unavailable(error),
+            Some(Sort::Statement) | None => Error::Statement(error),
+        }
+    }
+}
+
+enum Sort {
+    Retry,
+    Unavailable,
+    Statement,
+}
+
+/// PostgreSQL's SQLSTATE has five characters; SQLite's extended result codes are shorter numbers.
+fn sort_code(code: &str) -> Sort {
+    match code {
+        // serialization_failure, deadlock_detected, lock_not_available; SQLITE_BUSY, _BUSY_RECOVERY, _BUSY_SNAPSHOT, _LOCKED
+        "40001" | "40P01" | "55P03" | "5" | "261" | "517" | "6" => Sort::Retry,
+        // read_only_sql_transaction; SQLITE_PERM, _READONLY, _IOERR, _FULL, _CANTOPEN
+        "25006" | "3" | "8" | "10" | "13" | "14" => Sort::Unavailable,
+        // Classes 08 connection, 53 resources (disk full, too many connections), 57 operator intervention, 58 system error.
+        code if code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2]) => Sort::Unavailable,
+        // Extended forms of SQLITE_READONLY, _IOERR and _CANTOPEN carry the primary code in their low byte.
+        code if code.parse::<u32>().is_ok_and(|code| code > 255 && [8, 10, 14].contains(&(code & 0xff))) => {
+            Sort::Unavailable
+        }
+        _ => Sort::Statement,
+    }
+}

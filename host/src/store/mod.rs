@@ -1,0 +1,283 @@
+//! Databases: one small way to ask SQLite and PostgreSQL the same statement. Knows nothing of the business.
+//!
+//! Every statement is written once, in the subset that both engines speak (`$1` placeholders, `on conflict`, `returning`,
+//! common table expressions), beside the code that needs it. What differs is here: opening, locking, errors.
+//!
+//! Invariant: values are always bound, never pasted into a statement.
+
+mod error; // what can go wrong, and whether trying again helps
+mod open; // from an address to a pool, migrated
+mod row; // what comes back
+mod value; // what goes in
+
+pub use error::Error;
+pub use open::migrate;
+pub use row::Row;
+pub use value::{Statement, Value};
+
+use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool};
+
+/// A pool of connections to one database.
+#[derive(Clone, Debug)]
+pub enum Db {
+    /// Embedded: one file.
+    Sqlite(SqlitePool),
+    /// A server that speaks PostgreSQL.
+    Postgres(PgPool),
+}
+
+/// A transaction that can write. Dropping it rolls it back.
+#[derive(Debug)]
+pub enum Tx {
+    /// Holds SQLite's one write lock from the start, so that it can never fail half way for another writer.
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    /// Read committed; whoever needs more locks rows.
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// The connection that a statement runs on.
+enum Connection<'c> {
+    Sqlite(&'c mut SqliteConnection),
+    Postgres(&'c mut PgConnection),
+}
+
+/// The text of a statement: constant, or built from constants and placeholders by [`Tx::insert`] and its like.
+enum Text<'t> {
+    Constant(&'static str),
+    Built(&'t str),
+}
+
+impl Db {
+    /// Begins a transaction that can write.
+    ///
+    /// # Errors
+    /// When the database cannot be reached, or stays locked.
+    pub async fn begin(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Db::Sqlite(pool) => Tx::Sqlite(pool.begin_with("begin immediate").await?),
+            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+        })
+    }
+
+    /// Begins a transaction that only reads: everything it sees belongs together.
+    ///
+    /// # Errors
+    /// When the database cannot be reached.
+    pub async fn begin_read(&self) -> Result<Tx, Error> {
+        Ok(match self {
+            Db::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+            Db::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+            }
+        })
+    }
+
+    /// All rows that a query gives.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_all(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+        match self {
+            Db::Sqlite(pool) => {
+                let mut connection = pool.acquire().await?;
+                fetch_all(Connection::Sqlite(&mut connection), Text::Constant(sql), values).await
+            }
+            Db::Postgres(pool) => {
+                let mut connection = pool.acquire().await?;
+                fetch_all(Connection::Postgres(&mut connection), Text::Constant(sql), values).await
+            }
+        }
+    }
+
+    /// The first row that a query gives.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_optional(&self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, Error> {
+        Ok(self.fetch_all(sql, values).await?.into_iter().next())
+    }
+
+    /// Runs one statement in a transaction of its own and tells how many rows it changed.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn execute(&self, sql: &'static str, values: Vec<Value>) -> Result<u64, Error> {
+        let mut tx = self.begin().await?;
+        let changed = tx.execute(sql, values).await?;
+        tx.commit().await?;
+        Ok(changed)
+    }
+
+    /// Whether the database answers.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn ping(&self) -> Result<(), Error> {
+        self.fetch_all("select 1", vec![]).await.map(drop)
+    }
+
+    /// Waits for what is in flight and closes all connections.
+    pub async fn close(&self) {
+        match self {
+            Db::Sqlite(pool) => pool.close().await,
+            Db::Postgres(pool) => pool.close().await,
+        }
+    }
+}
+
+impl Tx {
+    fn connection(&mut self) -> Connection<'_> {
+        match self {
+            Tx::Sqlite(tx) => Connection::Sqlite(&mut *tx),
+            Tx::Postgres(tx) => Connection::Postgres(&mut *tx),
+        }
+    }
+
+    /// All rows that a query gives.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_all(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+        fetch_all(self.connection(), Text::Constant(sql), values).await
+    }
+
+    /// The first row that a query gives.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_optional(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, Error> {
+        Ok(self.fetch_all(sql, values).await?.into_iter().next())
+    }
+
+    /// The first row that a query gives, locked until the transaction ends. SQLite needs no lock: the transaction has the only one.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_for_update(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, Error> {
+        let rows = match self.connection() {
+            sqlite @ Connection::Sqlite(_) => fetch_all(sqlite, Text::Constant(sql), values).await?,
+            postgres @ Connection::Postgres(_) => {
+                fetch_all(postgres, Text::Built(&format!("{sql} for update")), values).await?
+            }
+        };
+        Ok(rows.into_iter().next())
+    }
+
+    /// Runs a statement and tells how many rows it changed.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, Error> {
+        execute(self.connection(), Text::Constant(sql), values).await
+    }
+
+    /// The rows whose key is one of `keys`: `head` ends where the list of placeholders begins, `tail` follows it, and
+    /// `values` are the placeholders before the list.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_among(
+        &mut self,
+        head: &'static str,
+        values: &[Value],
+        keys: &[Value],
+        tail: &'static str,
+    ) -> Result<Vec<Row>, Error> {
+        let mut rows = Vec::new();
+        for chunk in keys.chunks(VALUES_MAX - values.len()) {
+            let mut sql = String::from(head);
+            sql.push('(');
+            placeholders(&mut sql, values.len() + 1, chunk.len());
+            sql.push(')');
+            sql.push_str(tail);
+            let values = values.iter().chain(chunk).cloned().collect();
+            rows.extend(fetch_all(self.connection(), Text::Built(&sql), values).await?);
+        }
+        Ok(rows)
+    }
+
+    /// Inserts rows of `width` values each, many at a time: `head` ends with `values`, `tail` is what follows the rows.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn insert(
+        &mut self,
+        head: &'static str,
+        width: usize,
+        rows: Vec<Value>,
+        tail: &'static str,
+    ) -> Result<(), Error> {
+        for chunk in rows.chunks(VALUES_MAX / width * width) {
+            let mut sql = String::from(head);
+            for row in 0..chunk.len() / width {
+                sql.push_str(if row == 0 { " (" } else { ", (" });
+                placeholders(&mut sql, row * width + 1, width);
+                sql.push(')');
+            }
+            sql.push_str(tail);
+            execute(self.connection(), Text::Built(&sql), chunk.to_vec()).await?;
+        }
+        Ok(())
+    }
+
+    /// Makes it durable. After an error, whether it is durable is unknown: see [`Error::outcome_unknown`].
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn commit(self) -> Result<(), Error> {
+        match self {
+            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Postgres(tx) => tx.commit().await?,
+        }
+        Ok(())
+    }
+}
+
+/// The most values of one statement: SQLite takes 32,766, PostgreSQL twice as many.
+const VALUES_MAX: usize = 32_000;
+
+fn placeholders(sql: &mut String, first: usize, count: usize) {
+    use std::fmt::Write;
+    for number in first..first + count {
+        let comma = if number == first { "" } else { ", " };
+        write!(sql, "{comma}${number}").expect("writing to a String does not fail");
+    }
+}
+
+async fn fetch_all(connection: Connection<'_>, text: Text<'_>, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+    let (sql, constant) = text.sql();
+    Ok(match connection {
+        Connection::Sqlite(connection) => {
+            let query = sqlx::query_with(sql, value::for_sqlite(values)?).persistent(constant);
+            query.fetch_all(connection).await?.into_iter().map(Row::Sqlite).collect()
+        }
+        Connection::Postgres(connection) => {
+            let query = sqlx::query_with(sql, value::for_postgres(values)?).persistent(constant);
+            query.fetch_all(connection).await?.into_iter().map(Row::Postgres).collect()
+        }
+    })
+}
+
+async fn execute(connection: Connection<'_>, text: Text<'_>, values: Vec<Value>) -> Result<u64, Error> {
+    let (sql, constant) = text.sql();
+    Ok(match connection {
+        Connection::Sqlite(connection) => {
+            let query = sqlx::query_with(sql, value::for_sqlite(values)?).persistent(constant);
+            query.execute(connection).await?.rows_affected()
+        }
+        Connection::Postgres(connection) => {
+            let query = sqlx::query_with(sql, value::for_postgres(values)?).persistent(constant);
+            query.execute(connection).await?.rows_affected()
+        }
+    })
+}
+
+impl Text<'_> {
+    /// The text for the driver, and whether it is worth keeping prepared: the number of placeholders of a built text varies.
+    fn sql(&self) -> (SqlStr, bool) {
+        match self {
+            Text::Constant(sql) => (sql.into_sql_str(), true),
+            Text::Built(sql) => (AssertSqlSafe(*sql).into_sql_str(), false),
+        }
+    }
+}

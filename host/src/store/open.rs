@@ -1,0 +1,63 @@
+//! From an address to a pool of connections, and from any older schema to this one.
+
+use super::{Db, Error};
+use sqlx::migrate::Migrator;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use std::str::FromStr;
+use std::time::Duration;
+
+static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
+static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
+
+/// Readers beside the one writer; more do not make SQLite faster.
+const SQLITE_CONNECTIONS: u32 = 8;
+/// A quarter of PostgreSQL's default of 100, so that a few hosts fit.
+const POSTGRES_CONNECTIONS: u32 = 24;
+/// How long a request waits for a connection before it is told that the database is busy.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a SQLite writer waits for another process's transaction.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Db {
+    /// Opens `sqlite:path` or `postgres://…`. A SQLite file that does not exist is made.
+    ///
+    /// # Errors
+    /// When the address is of neither kind, or the database cannot be reached.
+    pub async fn open(address: &str) -> Result<Db, Error> {
+        let wrong =
+            |error: sqlx::Error| Error::Address(format!("DATABASE_URL is not the address of a database: {error}"));
+        match address.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") => {
+                let options = SqliteConnectOptions::from_str(address)
+                    .map_err(wrong)?
+                    .create_if_missing(true)
+                    .journal_mode(SqliteJournalMode::Wal)
+                    .synchronous(SqliteSynchronous::Full)
+                    .foreign_keys(true)
+                    .busy_timeout(BUSY_TIMEOUT);
+                let pool =
+                    SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+                Ok(Db::Sqlite(pool.connect_with(options).await?))
+            }
+            Some("postgres" | "postgresql") => {
+                let options = PgConnectOptions::from_str(address).map_err(wrong)?.application_name("hesabu");
+                let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+                Ok(Db::Postgres(pool.connect_with(options).await?))
+            }
+            _ => Err(Error::Address("DATABASE_URL must begin with sqlite: or postgres://".into())),
+        }
+    }
+}
+
+/// Brings the schema up to date. Safe to run again, and by several hosts at once.
+///
+/// # Errors
+/// When a migration fails, or the database has one that this program does not know: it is then older than the data.
+pub async fn migrate(db: &Db) -> Result<(), Error> {
+    match db {
+        Db::Sqlite(pool) => SQLITE.run(pool).await?,
+        Db::Postgres(pool) => POSTGRES.run(pool).await?,
+    }
+    Ok(())
+}
