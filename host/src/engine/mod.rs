@@ -1,0 +1,176 @@
+//! The only place that knows wasmtime: runs the ledger component, one bounded call at a time.
+//!
+//! Each call gets a fresh instance, so nothing survives from one batch to the next. A call that traps, runs out of fuel or
+//! memory, or answers nonsense is an [`EngineError`]: that batch is refused, nothing is stored, and the next call starts clean.
+//!
+//! Invariant: the linker is empty. A component that imports anything does not load.
+
+mod convert; // between the component's words and the core's
+mod limits; // how much a call may use
+
+pub use limits::{CALLS_MAX, FUEL_BASE, FUEL_PER_ENTRY, MEMORY_MAX};
+
+use ledger_core::{Account, Command, Item, Outcome, Timestamp, Transfer};
+use limits::CallLimits;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use wasmtime::component::{Component, Linker};
+use wasmtime::{Config, Store};
+
+#[expect(clippy::allow_attributes, reason = "generated; documented in wit/")]
+mod generated {
+    wasmtime::component::bindgen!({ path: "../wit", world: "ledger" });
+}
+use generated::exports::hesabu::ledger::posting as wit;
+
+#[cfg(test)]
+mod tests;
+
+/// The component that this program was built with.
+pub const COMPONENT: &[u8] = include_bytes!(env!("HESABU_COMPONENT"));
+
+/// A loaded component, ready to be called from many tasks.
+#[derive(Clone)]
+pub struct Engine {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: wasmtime::Engine,
+    ledger: generated::LedgerPre<CallLimits>,
+    /// As many permits as the pool has instances.
+    calls: Semaphore,
+}
+
+/// What a batch is decided against.
+#[derive(Clone, Debug, Default)]
+pub struct Book {
+    /// Each id at most once.
+    pub accounts: Vec<Account>,
+    /// Each id at most once.
+    pub transfers: Vec<Transfer>,
+}
+
+/// What a batch did.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Posted {
+    /// One answer for each item, in the same order.
+    pub outcomes: Vec<Outcome>,
+    /// The accounts that changed, as they are now.
+    pub accounts: Vec<Account>,
+}
+
+/// Why a call gave no answer. Nothing was decided.
+#[derive(thiserror::Error, Debug)]
+pub enum EngineError {
+    /// The component stopped: a trap, no fuel left, no memory left.
+    #[error("the ledger component stopped")]
+    Stopped(#[source] wasmtime::Error),
+    /// The component answered with something that no ledger can answer.
+    #[error("the ledger component answered nonsense: {0}")]
+    Nonsense(&'static str),
+    /// The component could not be loaded.
+    #[error("the ledger component cannot be loaded")]
+    Load(#[source] wasmtime::Error),
+}
+
+impl Engine {
+    /// Compiles a component.
+    ///
+    /// # Errors
+    /// When it is not a component, imports anything, or does not export the ledger of `wit/`.
+    pub fn load(component: &[u8]) -> Result<Engine, EngineError> {
+        let mut config = Config::new();
+        config.consume_fuel(true).allocation_strategy(limits::pool());
+        let engine = wasmtime::Engine::new(&config).map_err(EngineError::Load)?;
+        let component = Component::from_binary(&engine, component).map_err(EngineError::Load)?;
+        let linker = Linker::new(&engine);
+        let ledger =
+            linker.instantiate_pre(&component).and_then(generated::LedgerPre::new).map_err(EngineError::Load)?;
+        Ok(Engine { inner: Arc::new(Inner { engine, ledger, calls: Semaphore::new(CALLS_MAX) }) })
+    }
+
+    /// Decides a batch. Runs beside the async threads.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn post(&self, book: Book, batch: Vec<Item>, now: Timestamp) -> Result<Posted, EngineError> {
+        let inner = Arc::clone(&self.inner);
+        self.beside(move || inner.post(&book, &batch, now)).await
+    }
+
+    /// Would this command be accepted now? Runs beside the async threads.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub async fn preview(&self, book: Book, command: Command, now: Timestamp) -> Result<Outcome, EngineError> {
+        let inner = Arc::clone(&self.inner);
+        self.beside(move || inner.preview(&book, command, now)).await
+    }
+
+    async fn beside<T: Send + 'static>(
+        &self,
+        call: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+    ) -> Result<T, EngineError> {
+        let _permit = self.inner.calls.acquire().await.expect("the semaphore is never closed");
+        tokio::task::spawn_blocking(call).await.unwrap_or(Err(EngineError::Nonsense("the call panicked")))
+    }
+}
+
+impl Inner {
+    fn post(&self, book: &Book, batch: &[Item], now: Timestamp) -> Result<Posted, EngineError> {
+        let mut store = self.store(book, batch.len())?;
+        let items: Vec<wit::Item> = batch.iter().map(convert::item).collect();
+        let ledger = self.ledger.instantiate(&mut store).map_err(EngineError::Stopped)?;
+        let posted = ledger
+            .hesabu_ledger_posting()
+            .call_post(&mut store, &convert::book(book), &items, now.0)
+            .map_err(EngineError::Stopped)?
+            .map_err(|_| EngineError::Nonsense("it calls our book or batch malformed"))?;
+        let posted = Posted {
+            outcomes: posted.outcomes.into_iter().map(convert::outcome).collect::<Option<_>>().ok_or(OUT_OF_RANGE)?,
+            accounts: posted.accounts.iter().map(convert::account_in).collect::<Option<_>>().ok_or(OUT_OF_RANGE)?,
+        };
+        check(book, batch, &posted)?;
+        Ok(posted)
+    }
+
+    fn preview(&self, book: &Book, command: Command, now: Timestamp) -> Result<Outcome, EngineError> {
+        let mut store = self.store(book, 1)?;
+        let ledger = self.ledger.instantiate(&mut store).map_err(EngineError::Stopped)?;
+        let outcome = ledger
+            .hesabu_ledger_posting()
+            .call_preview(&mut store, &convert::book(book), convert::command(command), now.0)
+            .map_err(EngineError::Stopped)?
+            .map_err(|_| EngineError::Nonsense("it calls our book or command malformed"))?;
+        convert::outcome(outcome).ok_or(OUT_OF_RANGE)
+    }
+
+    fn store(&self, book: &Book, items: usize) -> Result<Store<CallLimits>, EngineError> {
+        let mut store = Store::new(&self.engine, CallLimits::new());
+        store.limiter(CallLimits::limiter);
+        let entries = book.accounts.len() + book.transfers.len() + items;
+        store.set_fuel(limits::fuel(entries)).map_err(EngineError::Stopped)?;
+        Ok(store)
+    }
+}
+
+const OUT_OF_RANGE: EngineError = EngineError::Nonsense("an amount is out of range");
+
+/// The other side of the core's own assertions: what leaves the sandbox keeps the ledger's sum, or is not stored.
+fn check(book: &Book, batch: &[Item], posted: &Posted) -> Result<(), EngineError> {
+    if posted.outcomes.len() != batch.len() {
+        return Err(EngineError::Nonsense("not one answer for each item"));
+    }
+    let loaded: BTreeMap<_, _> = book.accounts.iter().map(|account| (account.id, account.balance.minor())).collect();
+    if !posted.accounts.is_sorted_by(|a, b| a.id < b.id) {
+        return Err(EngineError::Nonsense("the changed accounts are not in the order of their ids"));
+    }
+    let before = |account: &Account| i128::from(loaded.get(&account.id).copied().unwrap_or(0));
+    let drift: i128 = posted.accounts.iter().map(|account| i128::from(account.balance.minor()) - before(account)).sum();
+    if drift != 0 {
+        return Err(EngineError::Nonsense("the balances no longer sum to what they did"));
+    }
+    Ok(())
+}

@@ -1,0 +1,49 @@
+//! The engine against the real component and against hostile ones.
+
+use super::*;
+use ledger_core::{AccountId, Amount, BATCH_MAX, Create, Memo, Rejection, TransferId, TransferKind};
+
+fn amount(minor: i64) -> Amount {
+    Amount::new(minor).unwrap()
+}
+
+fn pay(id: u128, payer: u128, payee: u128, minor: i64) -> Item {
+    Item::alone(Command::Create(Create {
+        id: TransferId(id),
+        kind: TransferKind::Immediate,
+        payer: AccountId(payer),
+        payee: AccountId(payee),
+        amount: amount(minor),
+        expires_at: None,
+        keyed: false,
+        memo: Memo::NONE,
+    }))
+}
+
+#[tokio::test]
+async fn the_largest_batch_fits_its_limits() {
+    let engine = Engine::load(COMPONENT).unwrap();
+    let accounts =
+        (0..2 * BATCH_MAX as u128).map(|id| Account::open(AccountId(id), amount(-100), amount(500))).collect();
+    let batch: Vec<Item> =
+        (0..BATCH_MAX as u128).map(|n| pay(u128::MAX / 3 * (n % 3) + n, 2 * n, 2 * n + 1, 100)).collect();
+    let posted = engine.post(Book { accounts, transfers: vec![] }, batch, Timestamp(0)).await.unwrap();
+    assert!(posted.outcomes.iter().all(Result::is_ok));
+    assert_eq!(posted.accounts.len(), 2 * BATCH_MAX);
+}
+
+#[tokio::test]
+async fn preview_changes_nothing_and_says_the_same() {
+    let engine = Engine::load(COMPONENT).unwrap();
+    let book = Book {
+        accounts: vec![
+            Account::open(AccountId(1), amount(-5), amount(5)),
+            Account::open(AccountId(2), amount(-5), amount(5)),
+        ],
+        transfers: vec![],
+    };
+    let item = pay(1, 1, 2, 6);
+    let preview = engine.preview(book.clone(), item.command, Timestamp(0)).await.unwrap();
+    assert_eq!(preview, Err(Rejection::FloorExceeded { available: amount(5) }));
+    assert_eq!(engine.post(book, vec![item], Timestamp(0)).await.unwrap().outcomes, [preview]);
+}

@@ -1,0 +1,112 @@
+//! The invariants, computed live from the rows. The proof that the rows are what the journal says is `verify.rs`.
+
+use crate::store::{Db, Error, Value};
+use ledger_core::{LedgerId, Timestamp};
+
+/// One invariant, and how many rows break it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Check {
+    /// What must hold.
+    pub rule: &'static str,
+    /// How many accounts, transfers or records break it; 0 when all is well.
+    pub broken: i64,
+}
+
+/// The state of a ledger.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Health {
+    /// Number of accounts.
+    pub accounts: i64,
+    /// Transfers that began.
+    pub begun: i64,
+    /// Transfers whose money moved.
+    pub posted: i64,
+    /// Transfers that ended without.
+    pub ended: i64,
+    /// Records in the journal.
+    pub records: i64,
+    /// Accounts whose balance lies outside of limits that an operator has moved. Allowed, and worth knowing.
+    pub outside_limits: i64,
+    /// The invariants.
+    pub checks: Vec<Check>,
+}
+
+impl Health {
+    /// Whether every invariant holds.
+    pub fn is_sound(&self) -> bool {
+        self.checks.iter().all(|check| check.broken == 0)
+    }
+}
+
+const RULES: [(&str, &str); 6] = [
+    (
+        "the balances of the ledger sum to zero",
+        "select case when coalesce(sum(balance), 0) = 0 then 0 else 1 end as n from account where ledger_id = $1",
+    ),
+    (
+        "every balance is the sum of what was moved",
+        "select count(*) as n from account a
+         left join (select account_id, sum(change) as total from account_entry where ledger_id = $1 group by account_id) e
+                on e.account_id = a.account_id
+         where a.ledger_id = $1 and a.balance <> coalesce(e.total, 0)",
+    ),
+    (
+        "every reservation is the sum of the holds that wait",
+        "select count(*) as n from account a
+         left join (select payer_id, sum(amount) as total from transfer
+                    where ledger_id = $1 and pending and step = 2 group by payer_id) o on o.payer_id = a.account_id
+         left join (select payee_id, sum(amount) as total from transfer
+                    where ledger_id = $1 and pending and step = 2 group by payee_id) i on i.payee_id = a.account_id
+         where a.ledger_id = $1 and (a.held_out <> coalesce(o.total, 0) or a.held_in <> coalesce(i.total, 0))",
+    ),
+    (
+        "every history ends with the account's balance",
+        "select count(*) as n from account a
+         left join transfer t on t.ledger_id = a.ledger_id and t.position = a.last_position
+         where a.ledger_id = $1
+           and a.balance <> coalesce(case when t.payer_id = a.account_id then t.payer_balance else t.payee_balance end, 0)",
+    ),
+    (
+        "no posted transfer has moved more than was proposed",
+        "select count(*) as n from transfer where ledger_id = $1 and (moved < 0 or moved > amount)",
+    ),
+    (
+        "the journal ends where the ledger says",
+        "select count(*) as n from ledger l
+         left join journal j on j.ledger_id = l.ledger_id and j.seq = l.head_seq
+         where l.ledger_id = $1 and l.head_seq > 0 and (j.hash is null or j.hash <> l.head_hash)",
+    ),
+];
+
+/// Computes the state of a ledger as of one instant of the database.
+///
+/// # Errors
+/// When the database fails.
+pub async fn health(db: &Db, ledger: LedgerId, now: Timestamp) -> Result<Health, Error> {
+    let mut tx = db.begin_read().await?;
+    let id = || vec![Value::from(ledger.0)];
+    let mut checks = vec![];
+    for (rule, sql) in RULES {
+        let row = tx.fetch_optional(sql, id()).await?.expect("a count is one row");
+        checks.push(Check { rule, broken: row.int("n")? });
+    }
+    let late = "select count(*) as n from transfer where ledger_id = $1 and pending and expires_at <= $2";
+    let late = tx.fetch_optional(late, vec![ledger.0.into(), now.0.into()]).await?.expect("a count is one row");
+    checks.push(Check { rule: "nothing waits past its expiry", broken: late.int("n")? });
+    let outside = "select count(*) as n from account where ledger_id = $1 and (balance < floor or balance > ceiling)";
+    let outside = tx.fetch_optional(outside, id()).await?.expect("a count is one row").int("n")?;
+    let counts = "select l.head_seq, l.begun, l.posted, l.ended,
+                         (select count(*) from account a where a.ledger_id = l.ledger_id) as accounts
+                  from ledger l where l.ledger_id = $1";
+    let row = tx.fetch_optional(counts, id()).await?;
+    let row = row.ok_or_else(|| Error::Corrupt("there is no such ledger".into()))?;
+    Ok(Health {
+        accounts: row.int("accounts")?,
+        begun: row.int("begun")?,
+        posted: row.int("posted")?,
+        ended: row.int("ended")?,
+        records: row.int("head_seq")?,
+        outside_limits: outside,
+        checks,
+    })
+}

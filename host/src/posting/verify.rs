@@ -1,0 +1,394 @@
+//! The proof: replays the journal through the component and compares every stored row with what comes out.
+//!
+//! For each record: its place and hash, the canonical form, then the commands are decided again and every verdict must
+//! be the recorded one. Along the way every row of `transfer` must be what the replay produces, links included; at the
+//! end every account and the ledger's head too. The first thing that is wrong is named and ends the proof of its ledger.
+
+use super::history::Step;
+use super::journal::{self, Hash};
+use super::rows::{self, AccountRow};
+use super::{Ledger, ledgers, memo_digest};
+use crate::engine::{Book, Engine, EngineError};
+use crate::store::{Db, Error, Row, Tx};
+use ledger_core::{
+    Account, AccountId, Amount, Command, Item, LedgerId, Receipt, Timestamp, Transfer, TransferId, TransferReceipt,
+    TransferState, Verdict, codec,
+};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Rows read at a time.
+const CHUNK: i64 = 1024;
+
+/// What was proven of one ledger, or what is wrong with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// The ledger's name.
+    pub ledger: String,
+    /// Records replayed.
+    pub records: i64,
+    /// Rows of `transfer` compared.
+    pub steps: i64,
+    /// Accounts compared.
+    pub accounts: i64,
+    /// The first thing that is wrong.
+    pub fault: Option<Fault>,
+}
+
+/// Something stored is not what the journal proves.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Fault {
+    /// Where: `journal record 17`, `transfer row 4`, `account …`.
+    pub place: String,
+    /// What is wrong there.
+    pub what: String,
+}
+
+/// Why a proof stopped.
+enum Stop {
+    Fault(Fault),
+    Store(Error),
+    Engine(EngineError),
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Stop {
+        match error {
+            // A value that cannot be read is a fault of the data, not of the database.
+            Error::Corrupt(what) => Stop::Fault(Fault { place: "stored rows".into(), what }),
+            error => Stop::Store(error),
+        }
+    }
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Stop {
+        Stop::Engine(error)
+    }
+}
+
+fn fault(place: impl Into<String>, what: impl Into<String>) -> Stop {
+    Stop::Fault(Fault { place: place.into(), what: what.into() })
+}
+
+/// Proves every ledger of a database. `progress` hears of each ledger's name and how many records are done.
+///
+/// # Errors
+/// When the database or the engine fails. A fault in the books is in the report.
+pub async fn verify(db: &Db, engine: &Engine, mut progress: impl FnMut(&str, i64)) -> anyhow::Result<Vec<Report>> {
+    let mut reports = vec![];
+    let known = ledgers(db).await?;
+    for ledger in &known {
+        let mut replay = Replay::new(ledger);
+        let fault = match replay.prove(db, engine, &mut progress).await {
+            Ok(()) => None,
+            Err(Stop::Fault(fault)) => Some(fault),
+            Err(Stop::Store(error)) => return Err(error.into()),
+            Err(Stop::Engine(error)) => return Err(error.into()),
+        };
+        let accounts = i64::try_from(replay.accounts.len())?;
+        let Replay { records, steps, .. } = replay;
+        reports.push(Report { ledger: ledger.name.clone(), records, steps, accounts, fault });
+    }
+    let strays = "select count(*) as n from journal where ledger_id not in (select ledger_id from ledger)";
+    let strays = db.fetch_optional(strays, vec![]).await?.map_or(Ok(0), |row| row.int("n"))?;
+    if strays > 0 {
+        let fault = Fault { place: "journal".into(), what: format!("{strays} records belong to no ledger") };
+        reports.push(Report { ledger: "(none)".into(), records: 0, steps: 0, accounts: 0, fault: Some(fault) });
+    }
+    Ok(reports)
+}
+
+/// A ledger as the journal tells it, so far.
+struct Replay<'l> {
+    ledger: &'l Ledger,
+    hash: Hash,
+    at: Timestamp,
+    records: i64,
+    steps: i64,
+    accounts: BTreeMap<AccountId, AccountRow>,
+    pending: BTreeMap<TransferId, Pending>,
+    /// Rows of `transfer` that were read and not compared yet.
+    rows: VecDeque<Row>,
+    /// Position of the last row that was read.
+    read: i64,
+}
+
+/// A transfer that waits, in the replay.
+struct Pending {
+    transfer: Transfer,
+    position: i64,
+    /// Where its row says that it was settled.
+    settled_by: Option<i64>,
+}
+
+impl<'l> Replay<'l> {
+    fn new(ledger: &'l Ledger) -> Replay<'l> {
+        Replay {
+            ledger,
+            hash: journal::genesis(ledger.id, &ledger.unit),
+            at: Timestamp(i64::MIN),
+            records: 0,
+            steps: 0,
+            accounts: BTreeMap::new(),
+            pending: BTreeMap::new(),
+            rows: VecDeque::new(),
+            read: 0,
+        }
+    }
+
+    fn id(&self) -> LedgerId {
+        self.ledger.id
+    }
+
+    async fn prove(&mut self, db: &Db, engine: &Engine, progress: &mut impl FnMut(&str, i64)) -> Result<(), Stop> {
+        // One transaction, so that a server that goes on posting does not disturb the proof.
+        let mut tx = db.begin_read().await?;
+        loop {
+            let sql = "select seq, hash, body from journal where ledger_id = $1 and seq > $2 order by seq limit $3";
+            let records = tx.fetch_all(sql, vec![self.id().0.into(), self.records.into(), CHUNK.into()]).await?;
+            if records.is_empty() {
+                break;
+            }
+            for record in &records {
+                self.replay_record(&mut tx, engine, record).await?;
+            }
+            progress(&self.ledger.name, self.records);
+        }
+        self.compare_head(&mut tx).await?;
+        self.compare_accounts(&mut tx).await
+    }
+
+    async fn replay_record(&mut self, tx: &mut Tx, engine: &Engine, record: &Row) -> Result<(), Stop> {
+        let seq = self.records + 1;
+        let place = format!("journal record {seq}");
+        let found = record.int("seq")?;
+        if found != seq {
+            return Err(fault(place, format!("it is missing; the next one is {found}")));
+        }
+        let body = record.bytes("body")?;
+        let hash = journal::record(&self.hash, self.id(), seq, &body);
+        if record.bytes("hash")? != hash {
+            return Err(fault(place, "its hash does not follow from its content and the record before"));
+        }
+        let (now, entries) =
+            codec::decode_batch(&body).map_err(|error| fault(&place, format!("byte {} is not canonical", error.at)))?;
+        if now < self.at {
+            return Err(fault(place, "it is earlier than the record before"));
+        }
+        let items: Vec<Item> = entries.iter().map(|(item, _)| *item).collect();
+        let book = self.book(&entries, now);
+        let posted = engine.post(book, items, now).await?;
+        for (index, ((item, verdict), outcome)) in entries.iter().zip(&posted.outcomes).enumerate() {
+            if Verdict::of(outcome) != *verdict {
+                let what = format!("command {} was recorded as {verdict:?} and is decided as {outcome:?}", index + 1);
+                return Err(fault(place, what));
+            }
+            if let Ok(Receipt::Transfer(receipt)) = outcome {
+                self.compare_step(tx, seq, now, &item.command, receipt).await?;
+            }
+        }
+        for account in posted.accounts {
+            self.accounts.entry(account.id).or_insert_with(|| AccountRow::new(account)).account = account;
+        }
+        (self.hash, self.at, self.records) = (hash, now, seq);
+        Ok(())
+    }
+
+    /// What the record's commands touch, as the replay has it.
+    fn book(&self, entries: &[(Item, Verdict)], now: Timestamp) -> Book {
+        let (mut accounts, mut transfers) = (BTreeSet::new(), BTreeMap::new());
+        for (item, verdict) in entries {
+            match &item.command {
+                Command::OpenAccount(open) => drop(accounts.insert(open.account)),
+                Command::SetLimits(limits) => drop(accounts.insert(limits.account)),
+                Command::SetStatus(status) => drop(accounts.insert(status.account)),
+                Command::Create(create) => {
+                    accounts.extend([create.payer, create.payee]);
+                    // A repeated command changes nothing; it is in the journal only for the sake of its group.
+                    if *verdict == Verdict::Repeated {
+                        transfers.insert(create.id, settled(create, now));
+                    }
+                }
+                Command::Settle(settle) => {
+                    if let Some(pending) = self.pending.get(&settle.transfer) {
+                        accounts.extend([pending.transfer.payer, pending.transfer.payee]);
+                        transfers.insert(settle.transfer, pending.transfer);
+                    }
+                }
+            }
+        }
+        Book {
+            accounts: accounts.iter().filter_map(|id| self.accounts.get(id)).map(|row| row.account).collect(),
+            transfers: transfers.into_values().collect(),
+        }
+    }
+
+    /// Compares the next row of `transfer` with what the replay produced.
+    async fn compare_step(
+        &mut self,
+        tx: &mut Tx,
+        seq: i64,
+        now: Timestamp,
+        command: &Command,
+        receipt: &TransferReceipt,
+    ) -> Result<(), Stop> {
+        let position = self.steps + 1;
+        let place = format!("transfer row {position} (journal record {seq})");
+        let row = self.next_row(tx).await?.ok_or_else(|| fault(&place, "it is missing"))?;
+        let transfer = receipt.transfer;
+        let (step, memo, begun) = match command {
+            Command::Settle(settle) => (Step::settling(settle.action), settle.memo, self.pending.remove(&transfer.id)),
+            _ => (Step::beginning(transfer.kind), transfer.memo, None),
+        };
+        if begun.as_ref().is_some_and(|begun| begun.settled_by != Some(position)) {
+            return Err(fault(place, "the row that began the transfer does not say that this one settles it"));
+        }
+        let settled_by = row.optional_int("settled_by")?;
+        let pending = transfer.is_pending() && settled_by.is_none();
+        let mut expected = vec![
+            ("position", position),
+            ("seq", seq),
+            ("step", step.number()),
+            ("amount", transfer.amount.minor()),
+            ("moved", transfer.moved.minor()),
+            ("at", now.0),
+            ("payer_balance", receipt.payer_balance.minor()),
+            ("payee_balance", receipt.payee_balance.minor()),
+        ];
+        let columns = [
+            (
+                "payer",
+                transfer.payer,
+                ["payer_entry", "payer_prev", "payer_jump", "payer_begun", "payer_posted", "payer_ended"],
+            ),
+            (
+                "payee",
+                transfer.payee,
+                ["payee_entry", "payee_prev", "payee_jump", "payee_begun", "payee_posted", "payee_ended"],
+            ),
+        ];
+        for (_, account, names) in columns {
+            let empty = || AccountRow::new(Account::open(account, Amount::ZERO, Amount::ZERO));
+            let link = self.accounts.entry(account).or_insert_with(empty).chain.push(position, step);
+            let totals = link.totals;
+            let values = [link.entry, link.prev, link.jump, totals.begun, totals.posted, totals.ended];
+            expected.extend(names.into_iter().zip(values));
+        }
+        for (column, value) in expected {
+            if row.int(column)? != value {
+                return Err(fault(place, format!("{column} is {} and should be {value}", row.int(column)?)));
+            }
+        }
+        let same = row.id("transfer_id")? == transfer.id.0
+            && row.id("payer_id")? == transfer.payer.0
+            && row.id("payee_id")? == transfer.payee.0
+            && row.optional_int("expires_at")? == transfer.expires_at.map(|at| at.0)
+            && row.optional_int("settles")? == begun.as_ref().map(|begun| begun.position)
+            && row.bool("pending")? == pending;
+        if !same {
+            return Err(fault(place, "its ids, expiry or links are not those of the journal"));
+        }
+        if memo_digest(&row.text("memo")?) != memo {
+            return Err(fault(place, "its text is not the one whose digest is in the journal"));
+        }
+        if transfer.is_pending() {
+            self.pending.insert(transfer.id, Pending { transfer, position, settled_by });
+        } else if begun.is_none() && settled_by.is_some() {
+            return Err(fault(place, "it says that it was settled, and it cannot be"));
+        }
+        self.steps = position;
+        Ok(())
+    }
+
+    async fn next_row(&mut self, tx: &mut Tx) -> Result<Option<Row>, Stop> {
+        if self.rows.is_empty() {
+            let sql = "select * from transfer where ledger_id = $1 and position > $2 order by position limit $3";
+            let rows = tx.fetch_all(sql, vec![self.id().0.into(), self.read.into(), CHUNK.into()]).await?;
+            self.rows = rows.into();
+            if let Some(last) = self.rows.back() {
+                self.read = last.int("position")?;
+            }
+        }
+        Ok(self.rows.pop_front())
+    }
+
+    async fn compare_head(&mut self, tx: &mut Tx) -> Result<(), Stop> {
+        if self.next_row(tx).await?.is_some() {
+            return Err(fault(format!("transfer row {}", self.steps + 1), "the journal knows nothing of it"));
+        }
+        if let Some(pending) = self.pending.values().find(|pending| pending.settled_by.is_some()) {
+            let place = format!("transfer row {}", pending.position);
+            return Err(fault(place, "it says that it was settled, and the journal does not"));
+        }
+        let sql = "select head_seq, head_hash, last_position from ledger where ledger_id = $1";
+        let head = tx.fetch_optional(sql, vec![self.id().0.into()]).await?;
+        let head = head.ok_or_else(|| fault("ledger", "its row is missing"))?;
+        let (seq, position) = (head.int("head_seq")?, head.int("last_position")?);
+        if seq != self.records {
+            let next = self.records + 1;
+            return Err(fault(
+                format!("journal record {next}"),
+                format!("it is missing: the ledger has {seq} records"),
+            ));
+        }
+        if head.bytes("head_hash")? != self.hash || position != self.steps {
+            return Err(fault("ledger", "its head is not the end of its journal"));
+        }
+        Ok(())
+    }
+
+    async fn compare_accounts(&mut self, tx: &mut Tx) -> Result<(), Stop> {
+        let (mut last, mut count) = (0_u128, 0);
+        loop {
+            let sql = "select account_id, balance, held_out, held_in, floor, ceiling, status, entries, begun, posted, ended, spine
+                       from account where ledger_id = $1 and account_id > $2 order by account_id limit $3";
+            let stored = tx.fetch_all(sql, vec![self.id().0.into(), last.into(), CHUNK.into()]).await?;
+            if stored.is_empty() {
+                break;
+            }
+            for row in &stored {
+                let row = rows::account_row(row)?;
+                last = row.account.id.0;
+                let place = || format!("account {}", crate::id_text(last));
+                match self.accounts.get(&row.account.id) {
+                    None => return Err(fault(place(), "the journal knows nothing of it")),
+                    Some(replayed) if *replayed != row => {
+                        let what = format!(
+                            "it is stored as {:?} and the journal makes it {:?}",
+                            row.account, replayed.account
+                        );
+                        return Err(fault(place(), what));
+                    }
+                    Some(_) => count += 1,
+                }
+            }
+        }
+        if count != self.accounts.len() {
+            return Err(fault(
+                "accounts",
+                format!("{} of {} are missing", self.accounts.len() - count, self.accounts.len()),
+            ));
+        }
+        let sum: i128 = self.accounts.values().map(|row| i128::from(row.account.balance.minor())).sum();
+        if sum != 0 {
+            return Err(fault("accounts", format!("their balances sum to {sum} and not to zero")));
+        }
+        Ok(())
+    }
+}
+
+/// A transfer that a repeated command repeats. Its state does not matter, only that it is there with the same content.
+fn settled(create: &ledger_core::Create, now: Timestamp) -> Transfer {
+    Transfer {
+        id: create.id,
+        kind: create.kind,
+        payer: create.payer,
+        payee: create.payee,
+        amount: create.amount,
+        moved: create.amount,
+        state: TransferState::Posted,
+        expires_at: create.expires_at,
+        created_at: now,
+        memo: create.memo,
+    }
+}
