@@ -1,0 +1,246 @@
+//! Transfers that members propose to each other: who may propose, accept, reject and cancel.
+//!
+//! A proposal to pay (*out*) is a hold: it reserves the payer's headroom until the receiver answers. A proposal to be
+//! paid (*in*) is a request: it reserves nothing until the payer accepts.
+
+use super::history::{TransferRecord, transfer};
+use crate::mint_id;
+use crate::posting::{Entry, Group, Key, Posting, PostingError};
+use crate::store::{Db, Error};
+use ledger_core::{
+    AccountId, Action, Amount, Command, Create, LedgerId, Memo, Outcome, Receipt, Rejection, Settle, Transfer,
+    TransferId, TransferKind,
+};
+
+/// Which way the money goes, as the initiator sees it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Direction {
+    /// The initiator receives.
+    In,
+    /// The initiator pays.
+    Out,
+}
+
+/// A transfer that somebody proposes.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Proposal {
+    /// Who proposes it.
+    pub initiator: AccountId,
+    /// Who has to answer.
+    pub receiver: AccountId,
+    /// Which way the money goes.
+    pub direction: Direction,
+    /// How much.
+    pub amount: Amount,
+    /// What it is for.
+    pub description: String,
+    /// What a client sent to be safe when it retries.
+    pub key: Option<Key>,
+}
+
+/// What can be answered to a proposal.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Answer {
+    /// The receiver agrees.
+    Accept,
+    /// The receiver does not.
+    Reject,
+    /// The initiator takes it back.
+    Cancel,
+}
+
+/// Why nothing was proposed or answered.
+#[derive(thiserror::Error, Debug)]
+pub enum ProposalError {
+    /// There is no such transfer.
+    #[error("no such transfer")]
+    NotFound,
+    /// It is not theirs to answer, or not in this way.
+    #[error("not theirs to answer")]
+    Forbidden,
+    /// The ledger refused.
+    #[error("the ledger refused: {0}")]
+    Rejected(Rejection),
+    /// The ledger refused an acceptance because of a limit, and the transfer has been cancelled.
+    #[error("the ledger refused and the transfer was cancelled: {0}")]
+    Cancelled(Rejection),
+    /// Posting failed.
+    #[error(transparent)]
+    Posting(#[from] PostingError),
+    /// The database failed.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl Proposal {
+    fn create(&self, kind: TransferKind) -> Create {
+        let (payer, payee) = match self.direction {
+            Direction::Out => (self.initiator, self.receiver),
+            Direction::In => (self.receiver, self.initiator),
+        };
+        Create {
+            id: TransferId(mint_id()),
+            kind,
+            payer,
+            payee,
+            amount: self.amount,
+            expires_at: None,
+            keyed: false,
+            memo: Memo::NONE,
+        }
+    }
+
+    const fn kind(&self) -> TransferKind {
+        match self.direction {
+            Direction::Out => TransferKind::Hold,
+            Direction::In => TransferKind::Request,
+        }
+    }
+}
+
+/// Proposes a transfer. With a key that came before: the first transfer again, and `true`.
+///
+/// # Errors
+/// See [`ProposalError`].
+pub async fn propose(
+    posting: &Posting,
+    ledger: LedgerId,
+    proposal: &Proposal,
+) -> Result<(Transfer, bool), ProposalError> {
+    let group = |kind| {
+        let entry = Entry::new(Command::Create(proposal.create(kind)), &proposal.description);
+        Group { entries: vec![entry.with_key(proposal.key)], companions: vec![] }
+    };
+    if proposal.direction == Direction::In && !posting.knows(ledger, proposal.key).await? {
+        affordable(posting, ledger, proposal).await?;
+    }
+    match posting.submit_one(ledger, group(proposal.kind())).await? {
+        Ok(Receipt::Transfer(receipt)) => Ok((receipt.transfer, false)),
+        Ok(Receipt::Repeated(first)) => Ok((first, true)),
+        Ok(Receipt::Account(_)) => Err(PostingError::Unavailable.into()),
+        Err(rejection) => Err(ProposalError::Rejected(rejection)),
+    }
+}
+
+/// A transfer that needs nobody's consent: an administrator's.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Immediate {
+    /// Who is debited.
+    pub payer: AccountId,
+    /// Who is credited.
+    pub payee: AccountId,
+    /// How much.
+    pub amount: Amount,
+    /// What a client sent to be safe when it retries.
+    pub key: Option<Key>,
+}
+
+/// Moves money at once. With a key that came before: the first transfer again, and `true`. The inner result is the ledger's refusal.
+///
+/// # Errors
+/// When posting fails.
+pub async fn transfer_at_once(
+    posting: &Posting,
+    ledger: LedgerId,
+    transfer: Immediate,
+    description: &str,
+) -> Result<Result<(TransferId, bool), Rejection>, PostingError> {
+    let Immediate { payer, payee, amount, key } = transfer;
+    let create = Create {
+        id: TransferId(mint_id()),
+        kind: TransferKind::Immediate,
+        payer,
+        payee,
+        amount,
+        expires_at: None,
+        keyed: false,
+        memo: Memo::NONE,
+    };
+    let entry = Entry::new(Command::Create(create), description).with_key(key);
+    let outcome = posting.submit_one(ledger, Group { entries: vec![entry], companions: vec![] }).await?;
+    match outcome {
+        Ok(Receipt::Transfer(receipt)) => Ok(Ok((receipt.transfer.id, false))),
+        Ok(Receipt::Repeated(first)) => Ok(Ok((first.id, true))),
+        Ok(Receipt::Account(_)) => Err(PostingError::Unavailable),
+        Err(rejection) => Ok(Err(rejection)),
+    }
+}
+
+/// Would this proposal be accepted now? Nothing is reserved or stored.
+///
+/// # Errors
+/// See [`ProposalError`].
+pub async fn preview(posting: &Posting, ledger: LedgerId, proposal: &Proposal) -> Result<(), ProposalError> {
+    if proposal.direction == Direction::In {
+        affordable(posting, ledger, proposal).await?;
+    }
+    let outcome = posting.preview(ledger, Command::Create(proposal.create(proposal.kind()))).await?;
+    outcome.map(drop).map_err(ProposalError::Rejected)
+}
+
+/// Whether the payer of a proposal to be paid could pay it now. It reserves nothing, so this is a courtesy to both sides and not
+/// a promise: accepting decides.
+async fn affordable(posting: &Posting, ledger: LedgerId, proposal: &Proposal) -> Result<(), ProposalError> {
+    let outcome = posting.preview(ledger, Command::Create(proposal.create(TransferKind::Immediate))).await?;
+    outcome.map(drop).map_err(ProposalError::Rejected)
+}
+
+/// Answers a proposal on behalf of one of its two accounts, both of which the caller has looked up as `mine`.
+///
+/// When a limit stands in the way of accepting, the transfer is cancelled, with `limit_reason` as the reason.
+///
+/// # Errors
+/// See [`ProposalError`].
+pub async fn act(
+    db: &Db,
+    posting: &Posting,
+    ledger: LedgerId,
+    id: TransferId,
+    mine: &[AccountId],
+    answer: Answer,
+    reason: &str,
+    limit_reason: fn(Rejection) -> &'static str,
+) -> Result<TransferRecord, ProposalError> {
+    let record = transfer(db, ledger, id).await?.ok_or(ProposalError::NotFound)?;
+    let action = allowed(&record, mine, answer).ok_or(ProposalError::Forbidden)?;
+    match settle(posting, ledger, id, action, reason).await? {
+        Ok(_) => transfer(db, ledger, id).await?.ok_or(ProposalError::NotFound),
+        Err(rejection @ (Rejection::FloorExceeded { .. } | Rejection::CeilingExceeded { .. })) => {
+            let back = if record.kind == TransferKind::Hold { Action::Release } else { Action::Withdraw };
+            match settle(posting, ledger, id, back, limit_reason(rejection)).await? {
+                Ok(_) => Err(ProposalError::Cancelled(rejection)),
+                // Somebody else was faster; what they did is the reason.
+                Err(other) => Err(ProposalError::Rejected(other)),
+            }
+        }
+        Err(rejection) => Err(ProposalError::Rejected(rejection)),
+    }
+}
+
+async fn settle(
+    posting: &Posting,
+    ledger: LedgerId,
+    transfer: TransferId,
+    action: Action,
+    memo: &str,
+) -> Result<Outcome, PostingError> {
+    let command = Command::Settle(Settle { transfer, action, memo: Memo::NONE });
+    posting.submit_one(ledger, Group::of(command, memo)).await
+}
+
+/// The action that an answer means, if it is theirs to give: accepting and rejecting is the receiver's, cancelling the initiator's.
+fn allowed(record: &TransferRecord, mine: &[AccountId], answer: Answer) -> Option<Action> {
+    let initiator = record.initiator()?;
+    let receiver = if initiator == record.payer { record.payee } else { record.payer };
+    let whose = if answer == Answer::Cancel { initiator } else { receiver };
+    if !mine.contains(&whose) {
+        return None;
+    }
+    Some(match (answer, record.kind) {
+        (Answer::Accept, TransferKind::Hold) => Action::Capture(None),
+        (Answer::Reject | Answer::Cancel, TransferKind::Hold) => Action::Release,
+        (Answer::Accept, _) => Action::Accept,
+        (Answer::Reject, _) => Action::Decline,
+        (Answer::Cancel, _) => Action::Withdraw,
+    })
+}

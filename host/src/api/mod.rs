@@ -1,0 +1,55 @@
+//! HTTP: routes, limits and logs around the surfaces. Each surface is a dialect: it renames and reshapes, and holds no rule and no SQL.
+
+mod mutual_credit; // /api/v1
+
+use crate::app::App;
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::routing::get;
+use std::time::Duration;
+use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
+use tower_http::trace::TraceLayer;
+
+/// The most bytes of a request: the longest texts of every field come to a hundredth of it.
+const BODY_MAX: usize = 1 << 20;
+
+/// The longest that a request may take: longer than posting tries.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+
+/// Every route of the server.
+pub fn router(app: App) -> Router {
+    let no_store = HeaderValue::from_static("no-cache, must-revalidate, no-store");
+    let traced = TraceLayer::new_for_http().make_span_with(|request: &Request| {
+        let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+        tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+    });
+    Router::new()
+        .nest("/api/v1", mutual_credit::router(app.clone()))
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        .with_state(app)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
+        .layer(mutual_credit::timeout(REQUEST_TIMEOUT))
+        .layer(mutual_credit::catch_panic())
+        .layer(traced)
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+/// The process runs.
+async fn alive() -> &'static str {
+    "ok"
+}
+
+/// The process can do its work: the database answers.
+async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+    match app.db.ping().await {
+        Ok(()) => (StatusCode::OK, "ok"),
+        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer"),
+    }
+}

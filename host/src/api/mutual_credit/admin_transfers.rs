@@ -1,0 +1,168 @@
+//! `POST` and `GET /admin/transfers`: an administrator moves credit at once, and reads everybody's, over `accounts`.
+
+use super::envelope::{Data, List};
+use super::extract::{Administrator, Body, IdempotencyKey, PathId, Query};
+use super::fields::Faults;
+use super::problem::Problem;
+use super::transfers::{REPLAYED, by_number};
+use super::views::{date, number, status_word};
+use crate::accounts::{self, TransferFilter, TransferRecord, TransferStatus};
+use crate::app::App;
+use crate::error::{Error, Stage};
+use crate::{id_text, parties};
+use axum::Router;
+use axum::extract::State;
+use axum::response::{AppendHeaders, IntoResponse};
+use axum::routing::{get, post};
+use ledger_core::{AccountId, TransferId, TransferKind, Unit};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+pub(super) fn router() -> Router<App> {
+    Router::new().route("/admin/transfers", post(transfer).get(list)).route("/admin/transfers/{id}", get(read))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    payer: Option<String>,
+    payee: Option<String>,
+    amount: Option<Box<RawValue>>,
+    description: Option<String>,
+}
+
+/// A transfer as an administrator sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AdminTransferView {
+    id: String,
+    from_account_number: String,
+    from_entity_name: String,
+    to_account_number: String,
+    to_entity_name: String,
+    amount: Box<RawValue>,
+    description: String,
+    r#type: &'static str,
+    status: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    cancellation_reason: String,
+    date_proposed: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_completed: Option<String>,
+}
+
+/// Moves credit between two trading members at once. Their limits hold.
+async fn transfer(
+    State(app): State<App>,
+    Administrator(session): Administrator,
+    key: IdempotencyKey,
+    Body(request): Body<Request>,
+) -> Result<impl IntoResponse, Problem> {
+    let mut faults = Faults::default();
+    let payer = faults.required("payer", request.payer);
+    let payee = faults.required("payee", request.payee);
+    let amount = faults.amount(request.amount.as_deref(), &app.ledger.unit);
+    let description = faults.text("Description", request.description);
+    faults.check()?;
+    let (Some(payer), Some(payee), Some(amount)) = (payer, payee, amount) else {
+        return Err(Problem::invalid("Please provide valid inputs."));
+    };
+    let (payer, payee) = (by_number(&app, &payer).await?, by_number(&app, &payee).await?);
+    let made = accounts::Immediate { payer: payer.account, payee: payee.account, amount, key: key.of(session) };
+    let made = accounts::transfer_at_once(&app.posting, app.ledger.id, made, &description).await?;
+    let (id, repeated) = made.map_err(|rejection| Problem::rejected(rejection, Stage::Begin, &app.ledger.unit))?;
+    let record = accounts::transfer(&app.db, app.ledger.id, id).await?.ok_or_else(lost)?;
+    let data = views(&app, vec![record]).await?.pop().ok_or_else(lost)?;
+    Ok((AppendHeaders(repeated.then_some((REPLAYED, "true"))), Data { data }))
+}
+
+/// What was just stored is not there.
+fn lost() -> Error {
+    Error::Internal(anyhow::anyhow!("a transfer was stored and cannot be found"))
+}
+
+/// One transfer.
+async fn read(
+    State(app): State<App>,
+    _administrator: Administrator,
+    PathId(id): PathId,
+) -> Result<Data<AdminTransferView>, Problem> {
+    let missing = || Problem::invalid("Transfer not found.");
+    let record = accounts::transfer(&app.db, app.ledger.id, TransferId(id.ok_or_else(missing)?)).await?;
+    let data = views(&app, record.into_iter().collect()).await?.pop().ok_or_else(missing)?;
+    Ok(Data { data })
+}
+
+/// Everybody's transfers, newest first.
+async fn list(
+    State(app): State<App>,
+    _administrator: Administrator,
+    query: Query,
+) -> Result<List<AdminTransferView>, Problem> {
+    let page = query.page()?;
+    let mut faults = Faults::default();
+    let mut filter = TransferFilter {
+        from: moment(&query, "date_from", &mut faults),
+        to: moment(&query, "date_to", &mut faults),
+        ..TransferFilter::default()
+    };
+    for word in query.get("status").unwrap_or_default().split(',').filter(|word| !word.is_empty()) {
+        match word.trim() {
+            "initiated" => filter.statuses.push(TransferStatus::Initiated),
+            "completed" => filter.statuses.push(TransferStatus::Completed),
+            "cancelled" => filter.statuses.push(TransferStatus::Cancelled),
+            _ => faults.add("Please enter a valid status."),
+        }
+    }
+    faults.check()?;
+    if let Some(number) = query.get("account_number") {
+        let entity = parties::entity_by_number(&app.db, number).await?;
+        let Some(entity) = entity else { return Ok(page.of(vec![], 0)) };
+        filter.account = Some(entity.account);
+    }
+    let (records, total) = accounts::ledger_page(&app.db, app.ledger.id, &filter, page.offset(), page.size).await?;
+    Ok(page.of(views(&app, records).await?, total))
+}
+
+/// A point in time in the query: RFC 3339, or seconds since the epoch.
+fn moment(query: &Query, name: &str, faults: &mut Faults) -> Option<i64> {
+    let text = query.get(name)?;
+    let instant = match text.parse() {
+        Ok(seconds) => OffsetDateTime::from_unix_timestamp(seconds).ok(),
+        Err(_) => OffsetDateTime::parse(text, &Rfc3339).ok(),
+    };
+    let microseconds = instant.and_then(|instant| i64::try_from(instant.unix_timestamp_nanos() / 1_000).ok());
+    if microseconds.is_none() {
+        faults.add(format!("{name} must be a date and time such as 2026-11-23T12:00:00Z."));
+    }
+    microseconds
+}
+
+async fn views(app: &App, records: Vec<TransferRecord>) -> Result<Vec<AdminTransferView>, Problem> {
+    let accounts: Vec<AccountId> = records.iter().flat_map(|record| [record.payer, record.payee]).collect();
+    let names = parties::names(&app.db, &accounts).await?;
+    Ok(records.into_iter().map(|record| view(record, &names, &app.ledger.unit)).collect())
+}
+
+fn view(record: TransferRecord, names: &HashMap<AccountId, (String, String)>, unit: &Unit) -> AdminTransferView {
+    let named = |account: AccountId| names.get(&account).cloned().unwrap_or_default();
+    let (from_account_number, from_entity_name) = named(record.payer);
+    let (to_account_number, to_entity_name) = named(record.payee);
+    AdminTransferView {
+        id: id_text(record.id.0),
+        from_account_number,
+        from_entity_name,
+        to_account_number,
+        to_entity_name,
+        amount: number(record.amount, unit),
+        r#type: if record.kind == TransferKind::Immediate { "adminTransfer" } else { "transfer" },
+        status: status_word(record.status),
+        date_proposed: date(record.proposed_at),
+        date_completed: record.settled_at.filter(|_| record.status == TransferStatus::Completed).map(date),
+        description: record.description,
+        cancellation_reason: record.reason,
+    }
+}

@@ -1,0 +1,203 @@
+//! What a request carries: its body, its query, its page, its key, and who sent it. Every failure is a [`Problem`].
+
+use super::envelope::Page;
+use super::problem::Problem;
+use crate::app::App;
+use crate::error::Error;
+use crate::identity::Session;
+use crate::posting::Key;
+use axum::body::Bytes;
+use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
+use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use uuid::Uuid;
+
+/// The most characters of an idempotency key.
+const KEY_MAX: usize = 255;
+
+/// A JSON body. Fields that the operation does not have are refused: a misspelt one must not be ignored.
+pub(super) struct Body<T>(pub(super) T);
+
+impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, app: &App) -> Result<Body<T>, Problem> {
+        let bytes = Bytes::from_request(request, app).await.map_err(|refused| match refused.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => Problem::from(Error::TooLarge),
+            _ => Problem::invalid("The request body could not be read."),
+        })?;
+        if bytes.is_empty() {
+            return Err(Problem::invalid("Please provide valid inputs."));
+        }
+        if has_nul(&bytes) {
+            return Err(Problem::invalid("Please provide valid inputs: texts cannot contain the character U+0000."));
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        let parsed = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            let path = error.path().to_string();
+            let place = if path == "." { String::new() } else { format!("{path}: ") };
+            Problem::invalid(format!("Please provide valid inputs: {place}{}", error.into_inner()))
+        })?;
+        deserializer.end().map_err(|error| Problem::invalid(format!("Please provide valid inputs: {error}")))?;
+        Ok(Body(parsed))
+    }
+}
+
+/// Whether a JSON text has the escape `\u0000`: PostgreSQL cannot store that character.
+fn has_nul(json: &[u8]) -> bool {
+    let mut escaped = false;
+    json.iter().enumerate().any(|(at, byte)| {
+        let starts = escaped && json[at..].starts_with(b"u0000");
+        escaped = *byte == b'\\' && !escaped;
+        starts
+    })
+}
+
+/// Query parameters by name. Of a name given twice, the last counts; names that the operation does not have are ignored.
+pub(super) struct Query(HashMap<String, String>);
+
+impl FromRequestParts<App> for Query {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<Query, Problem> {
+        let pairs = axum::extract::Query::<HashMap<String, String>>::try_from_uri(&parts.uri)
+            .map_err(|_| Problem::invalid("The query string is not valid."))?;
+        if pairs.values().any(|value| value.contains('\0')) {
+            return Err(Problem::invalid("The query string cannot contain the character U+0000."));
+        }
+        Ok(Query(pairs.0))
+    }
+}
+
+impl Query {
+    /// A parameter that is there and not empty.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str).filter(|value| !value.is_empty())
+    }
+
+    /// `page` and `page_size`.
+    pub(super) fn page(&self) -> Result<Page, Problem> {
+        let number = |name: &str, default: i64, max: i64| match self.get(name) {
+            None => Ok(default),
+            Some(text) => text
+                .parse()
+                .ok()
+                .filter(|number| (1..=max).contains(number))
+                .ok_or_else(|| Problem::invalid(format!("{name} must be a whole number from 1 to {max}."))),
+        };
+        Ok(Page {
+            number: number("page", 1, Page::NUMBER_MAX)?,
+            size: number("page_size", Page::SIZE_DEFAULT, Page::SIZE_MAX)?,
+        })
+    }
+}
+
+/// An id in the path. Text that is no id reads as one that nobody has.
+pub(super) struct PathId(pub(super) Option<u128>);
+
+impl FromRequestParts<App> for PathId {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<PathId, Problem> {
+        let text = Path::<String>::from_request_parts(parts, app).await;
+        Ok(PathId(text.ok().and_then(|Path(text)| id(&text))))
+    }
+}
+
+/// The id that a text means.
+pub(super) fn id(text: &str) -> Option<u128> {
+    Uuid::parse_str(text).ok().map(|id| id.as_u128())
+}
+
+/// Somebody with a member's token. Who asks is never told by any other header.
+pub(super) struct Member(pub(super) Session);
+
+/// Somebody with an administrator's token.
+pub(super) struct Administrator(pub(super) Session);
+
+/// Somebody with a token of either kind.
+pub(super) struct Anybody(pub(super) Session);
+
+impl FromRequestParts<App> for Anybody {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Anybody, Problem> {
+        let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let (scheme, token) = header.and_then(|value| value.split_once(' ')).ok_or(Error::Unauthenticated)?;
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Error::Unauthenticated.into());
+        }
+        let session = app.identity.authenticate(token.trim()).await?;
+        Ok(Anybody(session.ok_or(Error::Unauthenticated)?))
+    }
+}
+
+impl FromRequestParts<App> for Member {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Member, Problem> {
+        let Anybody(session) = Anybody::from_request_parts(parts, app).await?;
+        if session.administrator { Err(Error::Forbidden.into()) } else { Ok(Member(session)) }
+    }
+}
+
+impl FromRequestParts<App> for Administrator {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Administrator, Problem> {
+        let Anybody(session) = Anybody::from_request_parts(parts, app).await?;
+        if session.administrator { Ok(Administrator(session)) } else { Err(Error::Forbidden.into()) }
+    }
+}
+
+/// The address that a request came from: the socket's, whatever headers say.
+pub(super) struct ClientAddress(pub(super) String);
+
+impl FromRequestParts<App> for ClientAddress {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<ClientAddress, Problem> {
+        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+        Ok(ClientAddress(address.map_or_else(String::new, |ConnectInfo(address)| address.ip().to_string())))
+    }
+}
+
+/// The header `Idempotency-Key`, as sent.
+pub(super) struct IdempotencyKey(Option<String>);
+
+impl IdempotencyKey {
+    /// The key as this person's.
+    pub(super) fn of(&self, session: Session) -> Option<Key> {
+        self.0.as_deref().map(|text| Key::new(session.person, text))
+    }
+}
+
+impl FromRequestParts<App> for IdempotencyKey {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<IdempotencyKey, Problem> {
+        let Some(value) = parts.headers.get("idempotency-key") else { return Ok(IdempotencyKey(None)) };
+        let text = value.to_str().ok().filter(|text| (1..=KEY_MAX).contains(&text.len()));
+        let text = text.ok_or_else(|| {
+            Problem::invalid(format!("The Idempotency-Key must be 1 to {KEY_MAX} visible ASCII characters."))
+        })?;
+        Ok(IdempotencyKey(Some(text.to_owned())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::has_nul;
+
+    #[test]
+    fn only_a_real_escape_is_a_nul() {
+        assert!(has_nul(br#"{"a":"\u0000"}"#));
+        assert!(has_nul(br#"{"a":"\\\u0000"}"#));
+        assert!(!has_nul(br#"{"a":"\\u0000"}"#));
+        assert!(!has_nul(br#"{"a":"\u0001"}"#));
+    }
+}

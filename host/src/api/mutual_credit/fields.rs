@@ -1,0 +1,191 @@
+//! Fields of requests: which must be there, how long they may be, what they must look like. Collects everything that is
+//! wrong, so that a form can show it all at once.
+
+use super::problem::Problem;
+use crate::error::Error;
+use crate::identity::{PasswordFault, password_faults};
+use crate::parties::{Change, EntityStatus, TAG_LENGTH_MAX, TAGS_MAX, tag_names};
+use ledger_core::{Amount, Unit};
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+
+/// The largest amount of one transfer, in minor units: every JSON reader, also one that reads numbers as floats, gets it exactly.
+pub(super) const AMOUNT_MAX: i64 = 999_999_999_999_999;
+
+/// Characters of a description or a reason.
+const TEXT_MAX: usize = 510;
+
+/// Everything that is wrong with a request, in the order in which it was found.
+#[derive(Default)]
+pub(super) struct Faults(Vec<String>);
+
+impl Faults {
+    pub(super) fn add(&mut self, message: impl Into<String>) {
+        self.0.push(message.into());
+    }
+
+    /// A field that must be there.
+    pub(super) fn required<T>(&mut self, field: &str, value: Option<T>) -> Option<T> {
+        if value.is_none() {
+            self.add(format!("{field} parameter is missing."));
+        }
+        value
+    }
+
+    /// A text of at most `max` characters.
+    pub(super) fn length(&mut self, what: &str, text: Option<&String>, max: usize) {
+        if text.is_some_and(|text| text.chars().count() > max) {
+            self.add(format!("{what} length cannot exceed {max} characters."));
+        }
+    }
+
+    /// A description of a transfer, or a reason.
+    pub(super) fn text(&mut self, what: &str, text: Option<String>) -> String {
+        self.length(what, text.as_ref(), TEXT_MAX);
+        text.unwrap_or_default()
+    }
+
+    pub(super) fn email(&mut self, text: &str) {
+        if text.is_empty() {
+            self.add("Email is missing.");
+        } else if text.chars().count() > 100 {
+            self.add("Email address length cannot exceed 100 characters.");
+        } else if !email_address::EmailAddress::is_valid(text) {
+            self.add("Email is invalid.");
+        }
+    }
+
+    pub(super) fn password(&mut self, text: &str) {
+        if text.is_empty() {
+            self.add("Password is missing.");
+        }
+        for fault in password_faults(text) {
+            self.add(match fault {
+                PasswordFault::TooShort => "Password must be at least 8 characters long.",
+                PasswordFault::TooLong => "Password cannot exceed 100 characters.",
+                PasswordFault::NoLetter => "Password must have at least one letter.",
+                PasswordFault::NoNumber => "Password must have at least one number.",
+                PasswordFault::NoSpecial => "Password must have at least one special character.",
+            });
+        }
+    }
+
+    /// The amount of a transfer: a JSON number above zero with no more decimals than the unit has, read from its text.
+    pub(super) fn amount(&mut self, value: Option<&RawValue>, unit: &Unit) -> Option<Amount> {
+        let text = self.required("amount", value)?.get();
+        let amount = unit.parse(text).ok().filter(|amount| amount.is_positive() && amount.minor() <= AMOUNT_MAX);
+        if amount.is_none() {
+            self.add("Please enter a valid numeric amount to send with up to two decimal places.");
+        }
+        amount
+    }
+
+    /// A limit of an account: a JSON number, not below zero.
+    pub(super) fn limit(&mut self, what: &str, value: Option<&RawValue>, unit: &Unit) -> Option<Amount> {
+        let amount = unit.parse(value?.get()).ok().filter(|amount| (0..=AMOUNT_MAX).contains(&amount.minor()));
+        if amount.is_none() {
+            self.add(format!("The {what} should be positive."));
+        }
+        amount
+    }
+
+    pub(super) fn status(&mut self, word: Option<&str>) -> Option<EntityStatus> {
+        let status = EntityStatus::from_word(word?);
+        if status.is_none() {
+            self.add("Please specify a valid status.");
+        }
+        status
+    }
+
+    fn tags(&mut self, typed: &[String]) -> Vec<String> {
+        let names = tag_names(typed);
+        if names.len() > TAGS_MAX {
+            self.add(format!("You can only specify a maximum of {TAGS_MAX} tags."));
+        }
+        if names.iter().any(|name| name.chars().count() > TAG_LENGTH_MAX) {
+            self.add(format!("Tag length cannot exceed {TAG_LENGTH_MAX} characters."));
+        }
+        names
+    }
+
+    /// Ends the request if anything was wrong.
+    pub(super) fn check(&mut self) -> Result<(), Problem> {
+        if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(std::mem::take(&mut self.0)).into()) }
+    }
+}
+
+/// The fields of an entity, as signup and every PATCH have them.
+#[derive(Default)]
+pub(super) struct EntityFields {
+    pub(super) name: Option<String>,
+    pub(super) email: Option<String>,
+    pub(super) telephone: Option<String>,
+    pub(super) inc_type: Option<String>,
+    pub(super) company_number: Option<String>,
+    pub(super) website: Option<String>,
+    pub(super) declared_turnover: Option<Option<i64>>,
+    pub(super) description: Option<String>,
+    pub(super) address: Option<String>,
+    pub(super) city: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) postal_code: Option<String>,
+    pub(super) country: Option<String>,
+    pub(super) show_tags_matched: Option<bool>,
+    pub(super) daily_match_email: Option<bool>,
+    pub(super) offers: Option<Vec<String>>,
+    pub(super) wants: Option<Vec<String>>,
+    pub(super) categories: Option<Vec<String>>,
+}
+
+impl EntityFields {
+    /// The change that these fields ask for.
+    pub(super) fn change(self, faults: &mut Faults) -> Change {
+        let texts = [
+            ("Entity name", &self.name, 100),
+            ("Telephone", &self.telephone, 25),
+            ("Incorporation type", &self.inc_type, 25),
+            ("Company number", &self.company_number, 20),
+            ("Website URL", &self.website, 100),
+            ("Description", &self.description, 500),
+            ("Address", &self.address, 255),
+            ("City", &self.city, 50),
+            ("Region", &self.region, 50),
+            ("Postal code", &self.postal_code, 10),
+            ("Country", &self.country, 50),
+        ];
+        for (what, text, max) in texts {
+            faults.length(what, text.as_ref(), max);
+        }
+        if let Some(email) = &self.email {
+            faults.email(email);
+        }
+        if self.declared_turnover.flatten().is_some_and(|turnover| turnover < 0) {
+            faults.add("Declared turnover should be a positive number.");
+        }
+        Change {
+            name: self.name,
+            email: self.email,
+            telephone: self.telephone,
+            inc_type: self.inc_type,
+            company_number: self.company_number,
+            website: self.website,
+            declared_turnover: self.declared_turnover,
+            description: self.description,
+            address: self.address,
+            city: self.city,
+            region: self.region,
+            postal_code: self.postal_code,
+            country: self.country,
+            show_tags_matched: self.show_tags_matched,
+            daily_match_email: self.daily_match_email,
+            offers: self.offers.map(|typed| faults.tags(&typed)),
+            wants: self.wants.map(|typed| faults.tags(&typed)),
+            categories: self.categories.map(|typed| tag_names(&typed)),
+        }
+    }
+}
+
+/// Tells a field that is `null` (`Some(None)`) from one that is not there (`None`).
+pub(super) fn nullable<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Option<i64>>, D::Error> {
+    Option::deserialize(deserializer).map(Some)
+}

@@ -1,0 +1,52 @@
+//! The mutual-credit surface: the document's names, envelope and status codes over parties, accounts and identity.
+//!
+//! Invariant: no rule and no SQL is here. What the ledger may refuse has its words in one table, `problem.rs`.
+
+mod envelope; // {"data": …}, {"data": […], "meta": …}
+mod extract; // bodies, queries, pages, and who asks
+mod fields; // lengths, addresses, amounts
+mod problem; // {"errors": […]}: every refusal and its status
+mod views; // entities and transfers as the document shows them
+
+mod admin_entities; // GET /admin/entities, GET, PATCH /admin/entities/{id}
+mod admin_ledger;
+mod admin_transfers; // POST, GET /admin/transfers
+mod balance; // GET /balance
+mod sessions; // POST /login, /logout, /admin/login, /admin/logout
+mod signup; // POST /signup
+mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
+mod user; // GET, PATCH /user
+mod user_entities; // GET /user/entities, PATCH /user/entities/{id} // GET /admin/ledger/health
+
+use crate::app::App;
+use axum::Router;
+use problem::Problem;
+use std::time::Duration;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::timeout::TimeoutLayer;
+
+pub(super) fn router(app: App) -> Router<App> {
+    Router::new()
+        .merge(signup::router())
+        .merge(sessions::router())
+        .merge(user::router())
+        .merge(user_entities::router())
+        .merge(transfers::router())
+        .merge(balance::router())
+        .merge(admin_entities::router())
+        .merge(admin_transfers::router())
+        .merge(admin_ledger::router())
+        .fallback(async || Problem::from(crate::error::Error::NoSuchRoute))
+        .method_not_allowed_fallback(async || Problem::from(crate::error::Error::NoSuchMethod))
+        .with_state(app)
+}
+
+/// A request that takes too long gets 503; what it asked for may happen all the same, and a retry with its key is safe.
+pub(super) fn timeout(after: Duration) -> TimeoutLayer {
+    TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, after)
+}
+
+/// A panic in a handler is an internal error in the document's form, and never a dropped connection.
+pub(super) fn catch_panic() -> CatchPanicLayer<fn(Box<dyn std::any::Any + Send>) -> axum::response::Response> {
+    CatchPanicLayer::custom(problem::of_panic)
+}

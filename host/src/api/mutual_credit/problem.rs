@@ -1,0 +1,152 @@
+//! `{"errors": […]}`: every refusal of this surface with its status and words. The one table from the ledger's rejections to
+//! the document's messages is [`words`].
+
+use crate::error::{Error, Stage};
+use axum::Json;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use ledger_core::{Rejection, Unit};
+use serde::Serialize;
+
+/// An error on its way to a client.
+#[derive(Debug)]
+pub(super) struct Problem {
+    error: Error,
+    /// What amounts in the message are counted in.
+    unit: Option<Unit>,
+}
+
+#[derive(Serialize)]
+struct Body {
+    errors: Vec<Message>,
+}
+
+#[derive(Serialize)]
+struct Message {
+    message: String,
+    /// The ledger's own word, for programs: an addition to the document.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<&'static str>,
+}
+
+impl Problem {
+    /// One thing that is wrong with the request.
+    pub(super) fn invalid(message: impl Into<String>) -> Problem {
+        Error::invalid(message).into()
+    }
+
+    /// A refusal of the ledger.
+    pub(super) fn rejected(rejection: Rejection, stage: Stage, unit: &Unit) -> Problem {
+        Problem { error: Error::Rejected(rejection, stage), unit: Some(unit.clone()) }
+    }
+}
+
+impl<E: Into<Error>> From<E> for Problem {
+    fn from(error: E) -> Problem {
+        Problem { error: error.into(), unit: None }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let (status, messages, code) = match self.error {
+            Error::Invalid(messages) => (StatusCode::BAD_REQUEST, messages, None),
+            Error::Unauthenticated => (StatusCode::UNAUTHORIZED, vec!["Could not authenticate you.".into()], None),
+            Error::Forbidden => (StatusCode::FORBIDDEN, vec!["Permission denied.".into()], None),
+            Error::NoSuchRoute => (StatusCode::NOT_FOUND, vec!["There is nothing at this address.".into()], None),
+            Error::NoSuchMethod => {
+                (StatusCode::METHOD_NOT_ALLOWED, vec!["This address does not take this method.".into()], None)
+            }
+            Error::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, vec!["The request body is too large.".into()], None),
+            Error::Rejected(rejection, stage) => {
+                (StatusCode::BAD_REQUEST, vec![words(rejection, stage, self.unit.as_ref())], Some(rejection.word()))
+            }
+            Error::Unavailable => {
+                let message = "The service is temporarily unavailable. Please try again.";
+                (StatusCode::SERVICE_UNAVAILABLE, vec![message.into()], None)
+            }
+            Error::Internal(error) => {
+                tracing::error!(error = format!("{error:#}"), "a request failed");
+                (StatusCode::INTERNAL_SERVER_ERROR, vec!["Internal server error triggered.".into()], None)
+            }
+        };
+        let errors = messages.into_iter().map(|message| Message { message, code }).collect();
+        let mut response = (status, Json(Body { errors })).into_response();
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        if status == StatusCode::UNAUTHORIZED {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        response
+    }
+}
+
+pub(super) fn of_panic(_: Box<dyn std::any::Any + Send>) -> Response {
+    // The panic hook has logged where and why.
+    Problem::from(Error::Internal(anyhow::anyhow!("a handler panicked"))).into_response()
+}
+
+/// The document's words for what the ledger refuses.
+fn words(rejection: Rejection, stage: Stage, unit: Option<&Unit>) -> String {
+    let text = |amount| unit.map_or_else(String::new, |unit| unit.format_fixed(amount));
+    let message = match (rejection, stage) {
+        (Rejection::LinkedFailed | Rejection::LinkedOpen, _) => "Another part of the request was refused.",
+        (Rejection::IdReused, _) => "The Idempotency-Key was used before with another request.",
+        (Rejection::AccountExists, _) => "The account exists already.",
+        (Rejection::AmountOutOfRange, _) => {
+            "Please enter a valid numeric amount to send with up to two decimal places."
+        }
+        (Rejection::SameAccount, _) => "You cannot create a transaction with yourself.",
+        (Rejection::ExpiryPassed, _) => "The expiry date is in the past.",
+        (Rejection::LimitsCrossed, _) => "The max negative balance and the max positive balance cross each other.",
+        (Rejection::AccountNotFound | Rejection::PayerNotFound | Rejection::PayeeNotFound, _) => "Entity not found.",
+        (Rejection::TransferNotFound, _) => "Transfer not found.",
+        (Rejection::NotAHold | Rejection::NotARequest, _) => "Please enter a valid action.",
+        (Rejection::AlreadyPosted, _) => "The transaction has already been completed by the counterparty.",
+        (
+            Rejection::AlreadyReleased | Rejection::AlreadyDeclined | Rejection::AlreadyWithdrawn | Rejection::Expired,
+            _,
+        ) => "The transaction has already been cancelled by the counterparty.",
+        (Rejection::NotExpired, _) => "The transaction has not expired yet.",
+        (Rejection::CaptureExceedsHold { held }, _) => {
+            return format!("No more than was proposed can be accepted: {}", text(held));
+        }
+        (Rejection::AccountClosed, _) => "The account is closed.",
+        (Rejection::PayerClosed | Rejection::PayerFrozen, _) => {
+            "Sender is not a trading member. Transfers can only be made when both entities have trading member status."
+        }
+        (Rejection::PayeeClosed | Rejection::PayeeFrozen, _) => {
+            "Recipient is not a trading member. Transfers can only be made when both entities have trading member status."
+        }
+        (Rejection::BalanceNotZero { .. }, _) => "Cannot delete an entity with a non-zero balance.",
+        (Rejection::HoldsOutstanding, _) => "Cannot delete an entity with pending transfers.",
+        (Rejection::FloorExceeded { .. }, Stage::Settle) => PAYER_LIMIT,
+        (Rejection::CeilingExceeded { .. }, Stage::Settle) => PAYEE_LIMIT,
+        (Rejection::FloorExceeded { available }, Stage::Begin | Stage::Govern) => {
+            return format!(
+                "Sender will exceed its credit limit. The maximum amount that can be sent is: {}",
+                text(available)
+            );
+        }
+        (Rejection::CeilingExceeded { room }, Stage::Begin | Stage::Govern) => {
+            return format!(
+                "Receiver will exceed its maximum balance limit. The maximum amount that can be received is: {}",
+                text(room)
+            );
+        }
+    };
+    message.into()
+}
+
+const PAYER_LIMIT: &str = "The sender will exceed its credit limit so this transfer has been cancelled.";
+const PAYEE_LIMIT: &str =
+    "The recipient will exceed its maximum positive balance threshold so this transfer has been cancelled.";
+
+/// The reason that a transfer is given when a limit cancels it.
+pub(super) const fn limit_reason(rejection: Rejection) -> &'static str {
+    match rejection {
+        Rejection::CeilingExceeded { .. } => PAYEE_LIMIT,
+        _ => PAYER_LIMIT,
+    }
+}

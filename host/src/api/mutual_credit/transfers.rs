@@ -1,0 +1,228 @@
+//! `/transfers`: proposing, answering and listing, over `accounts`.
+
+use super::envelope::{Data, List};
+use super::extract::{Body, IdempotencyKey, Member, PathId, Query, id};
+use super::fields::Faults;
+use super::problem::{Problem, limit_reason};
+use super::user_entities::own;
+use super::views::{TransferView, date, number};
+use crate::accounts::{self, Answer, Direction, Listing, Proposal, ProposalError, TransferStatus};
+use crate::app::App;
+use crate::error::{Error, Stage};
+use crate::id_text;
+use crate::identity::Session;
+use crate::parties::{self, Entity};
+use crate::posting::Key;
+use axum::Router;
+use axum::extract::State;
+use axum::http::HeaderName;
+use axum::response::{AppendHeaders, IntoResponse};
+use axum::routing::{patch, post};
+use ledger_core::TransferId;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+pub(super) fn router() -> Router<App> {
+    Router::new()
+        .route("/transfers", post(propose).get(list))
+        .route("/transfers/preview", post(preview))
+        .route("/transfers/{id}", patch(answer))
+}
+
+/// Says that this answer was given before, to the same key.
+pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ProposalRequest {
+    transfer: Option<String>,
+    initiator: Option<String>,
+    receiver: Option<String>,
+    amount: Option<Box<RawValue>>,
+    description: Option<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TransferInitiated {
+    id: String,
+    from: String,
+    to: String,
+    amount: Box<RawValue>,
+    description: String,
+    status: &'static str,
+    date_proposed: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct PreviewView {
+    would_be_accepted: bool,
+    from: String,
+    to: String,
+    amount: Box<RawValue>,
+}
+
+/// A request with its parties looked up.
+struct Parsed {
+    proposal: Proposal,
+    from: String,
+    to: String,
+}
+
+/// Proposes a transfer, which the receiver has to accept. `out` reserves the initiator's headroom until then; `in`
+/// reserves nothing. With an `Idempotency-Key`, sending it again gives the first answer again.
+async fn propose(
+    State(app): State<App>,
+    Member(session): Member,
+    key: IdempotencyKey,
+    Body(request): Body<ProposalRequest>,
+) -> Result<impl IntoResponse, Problem> {
+    let Parsed { proposal, from, to } = parse(&app, session, request, key.of(session)).await?;
+    let proposed = accounts::propose(&app.posting, app.ledger.id, &proposal).await;
+    let (transfer, repeated) = proposed.map_err(|error| problem(&app, error, Stage::Begin))?;
+    let data = TransferInitiated {
+        id: id_text(transfer.id.0),
+        from,
+        to,
+        amount: number(transfer.amount, &app.ledger.unit),
+        description: proposal.description,
+        status: "transferInitiated",
+        date_proposed: date(transfer.created_at.0),
+    };
+    Ok((AppendHeaders(repeated.then_some((REPLAYED, "true"))), Data { data }))
+}
+
+/// Tells whether `POST /transfers` would accept this now: the same answer, and nothing happens.
+async fn preview(
+    State(app): State<App>,
+    Member(session): Member,
+    Body(request): Body<ProposalRequest>,
+) -> Result<Data<PreviewView>, Problem> {
+    let Parsed { proposal, from, to } = parse(&app, session, request, None).await?;
+    let previewed = accounts::preview(&app.posting, app.ledger.id, &proposal).await;
+    previewed.map_err(|error| problem(&app, error, Stage::Begin))?;
+    let amount = number(proposal.amount, &app.ledger.unit);
+    Ok(Data { data: PreviewView { would_be_accepted: true, from, to, amount } })
+}
+
+async fn parse(app: &App, session: Session, request: ProposalRequest, key: Option<Key>) -> Result<Parsed, Problem> {
+    let mut faults = Faults::default();
+    let direction = faults.required("transfer", request.transfer).and_then(|word| match word.as_str() {
+        "in" => Some(Direction::In),
+        "out" => Some(Direction::Out),
+        _ => {
+            faults.add("Transfer can be only 'in' or 'out'.");
+            None
+        }
+    });
+    let initiator = faults.required("initiator", request.initiator);
+    let receiver = faults.required("receiver", request.receiver);
+    let amount = faults.amount(request.amount.as_deref(), &app.ledger.unit);
+    let description = faults.text("Description", request.description);
+    faults.check()?;
+    let (Some(direction), Some(initiator), Some(receiver), Some(amount)) = (direction, initiator, receiver, amount)
+    else {
+        return Err(Problem::invalid("Please provide valid inputs."));
+    };
+    let (initiator, receiver) = (by_number(app, &initiator).await?, by_number(app, &receiver).await?);
+    if initiator.person != session.person {
+        return Err(Error::Forbidden.into());
+    }
+    let (from, to) = match direction {
+        Direction::Out => (&initiator, &receiver),
+        Direction::In => (&receiver, &initiator),
+    };
+    Ok(Parsed {
+        from: from.account_number.clone(),
+        to: to.account_number.clone(),
+        proposal: Proposal {
+            initiator: initiator.account,
+            receiver: receiver.account,
+            direction,
+            amount,
+            description,
+            key,
+        },
+    })
+}
+
+/// The entity of an account number.
+pub(super) async fn by_number(app: &App, number: &str) -> Result<Entity, Problem> {
+    let entity = parties::entity_by_number(&app.db, number).await?;
+    entity.ok_or_else(|| Problem::invalid("Entity not found."))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct AnswerRequest {
+    action: Option<String>,
+    cancellation_reason: Option<String>,
+}
+
+/// Accepts or rejects a transfer that was proposed to one's entity, or cancels one that it proposed.
+async fn answer(
+    State(app): State<App>,
+    Member(session): Member,
+    PathId(id): PathId,
+    Body(request): Body<AnswerRequest>,
+) -> Result<Data<TransferView>, Problem> {
+    let mut faults = Faults::default();
+    let answer = faults.required("action", request.action).and_then(|word| match word.as_str() {
+        "accept" => Some(Answer::Accept),
+        "reject" => Some(Answer::Reject),
+        "cancel" => Some(Answer::Cancel),
+        _ => {
+            faults.add("Please enter a valid action.");
+            None
+        }
+    });
+    let reason = faults.text("Cancellation reason", request.cancellation_reason);
+    faults.check()?;
+    let (Some(answer), Some(id)) = (answer, id) else { return Err(Problem::invalid("Transfer not found.")) };
+    // An acceptance has no reason for a cancellation.
+    let reason = if answer == Answer::Accept { "" } else { &reason };
+    let mine: Vec<_> = parties::entities_of(&app.db, session.person).await?.iter().map(|mine| mine.account).collect();
+    let ledger = app.ledger.id;
+    let answered =
+        accounts::act(&app.db, &app.posting, ledger, TransferId(id), &mine, answer, reason, limit_reason).await;
+    let record = answered.map_err(|error| problem(&app, error, Stage::Settle))?;
+    let viewer = if mine.contains(&record.payer) { record.payer } else { record.payee };
+    let view = TransferView::list(&app, viewer, vec![record]).await?.pop();
+    Ok(Data { data: view.ok_or_else(|| Problem::invalid("Transfer not found."))? })
+}
+
+/// One's entity's transfers: all by proposal, those of one status by when they came to it, newest first.
+async fn list(State(app): State<App>, Member(session): Member, query: Query) -> Result<List<TransferView>, Problem> {
+    let mut faults = Faults::default();
+    let listing = match query.get("status") {
+        Some("all") => Some(Listing::All),
+        Some("initiated") => Some(Listing::Only(TransferStatus::Initiated)),
+        Some("completed") => Some(Listing::Only(TransferStatus::Completed)),
+        Some("cancelled") => Some(Listing::Only(TransferStatus::Cancelled)),
+        _ => {
+            faults.add("Please specify valid status.");
+            None
+        }
+    };
+    if query.get("querying_entity_id").is_none() {
+        faults.add("Please specify the querying_entity_id.");
+    }
+    faults.check()?;
+    let page = query.page()?;
+    let entity = own(&app, session, query.get("querying_entity_id").and_then(id)).await?;
+    let listing = listing.unwrap_or(Listing::All);
+    let found = accounts::page(&app.db, entity.ledger, entity.account, listing, page.offset(), page.size).await?;
+    Ok(page.of(TransferView::list(&app, entity.account, found.0).await?, found.1))
+}
+
+fn problem(app: &App, error: ProposalError, stage: Stage) -> Problem {
+    match error {
+        ProposalError::NotFound => Problem::invalid("Transfer not found."),
+        ProposalError::Forbidden => Error::Forbidden.into(),
+        ProposalError::Rejected(rejection) => Problem::rejected(rejection, stage, &app.ledger.unit),
+        ProposalError::Cancelled(rejection) => Problem::rejected(rejection, Stage::Settle, &app.ledger.unit),
+        ProposalError::Posting(error) => error.into(),
+        ProposalError::Store(error) => error.into(),
+    }
+}

@@ -1,0 +1,210 @@
+//! Entities and transfers as the document shows them. Three views of an entity are kept apart: the owner's, the public's
+//! (not built yet), and the administrator's.
+
+use super::problem::Problem;
+use crate::accounts::{self, Balance, TransferRecord, TransferStatus};
+use crate::app::App;
+use crate::id_text;
+use crate::identity::Person;
+use crate::parties::{self, Entity};
+use ledger_core::{AccountId, Amount, Unit};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+/// An amount as a JSON number, written from its digits.
+pub(super) fn number(amount: Amount, unit: &Unit) -> Box<RawValue> {
+    RawValue::from_string(unit.format(amount)).expect("a decimal number is JSON")
+}
+
+/// RFC 3339, in UTC.
+pub(super) fn date(microseconds: i64) -> String {
+    let instant = OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1_000);
+    instant.ok().and_then(|instant| instant.format(&Rfc3339).ok()).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct UserView {
+    id: String,
+    email: String,
+    first_name: String,
+    last_name: String,
+    telephone: String,
+    #[serde(rename = "lastLoginIP")]
+    last_login_ip: String,
+    /// Null before the second login.
+    last_login_date: Option<String>,
+}
+
+impl UserView {
+    pub(super) fn of(person: Person) -> UserView {
+        UserView {
+            id: id_text(person.id),
+            email: person.email,
+            first_name: person.first_name,
+            last_name: person.last_name,
+            telephone: person.telephone,
+            last_login_ip: person.previous_login_ip.unwrap_or_default(),
+            last_login_date: person.previous_login_at.map(date),
+        }
+    }
+}
+
+/// An entity as its owner sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnerView {
+    id: String,
+    account_number: String,
+    name: String,
+    email: String,
+    telephone: String,
+    inc_type: String,
+    company_number: String,
+    website: String,
+    declared_turnover: Option<i64>,
+    description: String,
+    address: String,
+    city: String,
+    region: String,
+    postal_code: String,
+    country: String,
+    status: &'static str,
+    show_tags_matched_since_last_login: bool,
+    receive_daily_match_notification_email: bool,
+    offers: Vec<String>,
+    wants: Vec<String>,
+    categories: Vec<String>,
+    balance: Box<RawValue>,
+    max_positive_balance: Box<RawValue>,
+    max_negative_balance: Box<RawValue>,
+    pending_transfers: Vec<TransferView>,
+}
+
+/// An entity as an administrator sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct AdminView {
+    #[serde(flatten)]
+    entity: OwnerView,
+    member_started_at: Option<String>,
+    users: Vec<UserView>,
+}
+
+impl OwnerView {
+    pub(super) async fn of(app: &App, entity: Entity) -> Result<OwnerView, Problem> {
+        let Balance { balance, floor, ceiling } = accounts::balance(&app.db, entity.ledger, entity.account).await?;
+        let waiting = accounts::pending(&app.db, entity.ledger, entity.account).await?;
+        let unit = &app.ledger.unit;
+        let details = entity.details;
+        Ok(OwnerView {
+            id: id_text(entity.id),
+            account_number: entity.account_number,
+            name: details.name,
+            email: details.email,
+            telephone: details.telephone,
+            inc_type: details.inc_type,
+            company_number: details.company_number,
+            website: details.website,
+            declared_turnover: details.declared_turnover,
+            description: details.description,
+            address: details.address,
+            city: details.city,
+            region: details.region,
+            postal_code: details.postal_code,
+            country: details.country,
+            status: entity.status.word(),
+            show_tags_matched_since_last_login: details.show_tags_matched,
+            receive_daily_match_notification_email: details.daily_match_email,
+            offers: entity.offers,
+            wants: entity.wants,
+            categories: entity.categories,
+            balance: number(balance, unit),
+            max_positive_balance: number(ceiling, unit),
+            max_negative_balance: number(floor.negated(), unit),
+            pending_transfers: TransferView::list(app, entity.account, waiting).await?,
+        })
+    }
+}
+
+impl AdminView {
+    pub(super) async fn of(app: &App, entity: Entity) -> Result<AdminView, Problem> {
+        let person = app.identity.person(entity.person).await?;
+        Ok(AdminView {
+            member_started_at: entity.member_since.map(date),
+            users: person.map(UserView::of).into_iter().collect(),
+            entity: OwnerView::of(app, entity).await?,
+        })
+    }
+}
+
+/// A transfer as one of its two accounts sees it.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct TransferView {
+    id: String,
+    transfer: &'static str,
+    is_initiator: bool,
+    account_number: String,
+    entity_name: String,
+    amount: Box<RawValue>,
+    description: String,
+    status: &'static str,
+    #[serde(skip_serializing_if = "String::is_empty")]
+    cancellation_reason: String,
+    date_proposed: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date_completed: Option<String>,
+}
+
+impl TransferView {
+    /// `records` as `viewer` sees them.
+    pub(super) async fn list(
+        app: &App,
+        viewer: AccountId,
+        records: Vec<TransferRecord>,
+    ) -> Result<Vec<TransferView>, Problem> {
+        let others: Vec<AccountId> = records.iter().map(|record| counterparty(record, viewer)).collect();
+        let names = parties::names(&app.db, &others).await?;
+        let view = |(record, other)| TransferView::of(record, viewer, other, &names, &app.ledger.unit);
+        Ok(records.into_iter().zip(others).map(view).collect())
+    }
+
+    fn of(
+        record: TransferRecord,
+        viewer: AccountId,
+        other: AccountId,
+        names: &HashMap<AccountId, (String, String)>,
+        unit: &Unit,
+    ) -> TransferView {
+        let (account_number, entity_name) = names.get(&other).cloned().unwrap_or_default();
+        TransferView {
+            id: id_text(record.id.0),
+            transfer: if record.payer == viewer { "out" } else { "in" },
+            is_initiator: record.initiator() == Some(viewer),
+            account_number,
+            entity_name,
+            amount: number(record.amount, unit),
+            status: status_word(record.status),
+            date_proposed: date(record.proposed_at),
+            date_completed: record.settled_at.filter(|_| record.status == TransferStatus::Completed).map(date),
+            description: record.description,
+            cancellation_reason: record.reason,
+        }
+    }
+}
+
+fn counterparty(record: &TransferRecord, viewer: AccountId) -> AccountId {
+    if record.payer == viewer { record.payee } else { record.payer }
+}
+
+pub(super) const fn status_word(status: TransferStatus) -> &'static str {
+    match status {
+        TransferStatus::Initiated => "transferInitiated",
+        TransferStatus::Completed => "transferCompleted",
+        TransferStatus::Cancelled => "transferCancelled",
+    }
+}

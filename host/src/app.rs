@@ -1,0 +1,77 @@
+//! What every handler can reach: the capabilities of one running server, put together once at start.
+
+use crate::config::Config;
+use crate::engine::{COMPONENT, Engine};
+use crate::identity::{Identity, TokenKeys};
+use crate::posting::{self, Ledger, Posting};
+use crate::store::{self, Db};
+use crate::system_clock;
+use anyhow::{Context, bail};
+use ledger_core::Amount;
+
+/// The name of the ledger behind the mutual-credit surface.
+const MUTUAL_CREDIT: &str = "mutual-credit";
+
+/// One running server. Clones share everything.
+#[derive(Clone)]
+pub struct App {
+    /// Where everything is kept.
+    pub db: Db,
+    /// Where money moves.
+    pub posting: Posting,
+    /// Who somebody is.
+    pub identity: Identity,
+    /// The mutual-credit ledger.
+    pub ledger: Ledger,
+    /// Floor and ceiling of a new member's account.
+    pub new_member_limits: (Amount, Amount),
+}
+
+impl App {
+    /// Opens the database, brings it up to date, loads the component and the keys.
+    ///
+    /// # Errors
+    /// With a sentence that says what to do.
+    pub async fn start(config: &Config) -> anyhow::Result<App> {
+        let db = open(config).await?;
+        let engine = tokio::task::spawn_blocking(|| Engine::load(COMPONENT)).await??;
+        let ledger = posting::ensure_ledger(&db, MUTUAL_CREDIT, &config.unit).await?;
+        if ledger.unit != config.unit {
+            let (stored, given) = (&ledger.unit, &config.unit);
+            bail!(
+                "the ledger in this database counts {} with {} decimals, and the configuration says {} with {}: \
+                 a ledger's unit never changes; set HESABU_UNIT and HESABU_SCALE to what it counts, or use another database",
+                stored.code(),
+                stored.scale(),
+                given.code(),
+                given.scale()
+            );
+        }
+        let keys = TokenKeys::load_or_make(&config.token_key)?;
+        Ok(App {
+            posting: Posting::new(db.clone(), engine, system_clock),
+            identity: Identity::new(db.clone(), keys),
+            db,
+            ledger,
+            new_member_limits: config.new_member_limits,
+        })
+    }
+
+    /// Finishes what is in flight.
+    pub async fn close(&self) {
+        self.posting.close().await;
+        self.db.close().await;
+    }
+}
+
+/// Opens the database of a configuration and brings its schema up to date.
+///
+/// # Errors
+/// With a sentence that says what to do.
+pub async fn open(config: &Config) -> anyhow::Result<Db> {
+    std::fs::create_dir_all(&config.data)
+        .with_context(|| format!("the data folder {} cannot be made (HESABU_DATA)", config.data.display()))?;
+    let db = Db::open(&config.database_url).await.context("the database cannot be opened (DATABASE_URL)")?;
+    store::migrate(&db).await.context("the database cannot be brought up to date")?;
+    Ok(db)
+}

@@ -1,0 +1,166 @@
+//! What the program can be told to do. Each command prints for people; `--json` prints for programs.
+
+mod demo;
+
+pub(crate) use demo::demo;
+
+use anyhow::{Context, bail};
+use hesabu::app::{self, App};
+use hesabu::config::Config;
+use hesabu::engine::{COMPONENT, Engine};
+use hesabu::identity::{EMAIL_TAKEN, NewPerson, PasswordFault, password_faults};
+use hesabu::posting::Report;
+use hesabu::{api, mint_id, posting};
+use std::io::{IsTerminal, Read, Write};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+use tracing_subscriber::EnvFilter;
+
+/// How long the last requests may take after the signal to stop.
+const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
+
+/// Logs go to standard error; `RUST_LOG` chooses what, `HESABU_LOG=json` how.
+pub(crate) fn start_logging() {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,tower_http=info"));
+    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    if std::env::var("HESABU_LOG").is_ok_and(|form| form == "json") {
+        logs.json().init();
+    } else {
+        logs.with_ansi(std::io::stderr().is_terminal()).init();
+    }
+}
+
+pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    let app = App::start(config).await?;
+    let listener = tokio::net::TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("{} cannot be listened on (HESABU_LISTEN)", config.listen))?;
+    let address = listener.local_addr()?;
+    println!("Hesabu serves mutual credit in {} at http://{address}/api/v1", app.ledger.unit.code());
+    println!("Make the first administrator:  hesabu admin create --email you@example.org");
+    println!("Then follow \"A first trade\" in the README. Stop with Ctrl-C.");
+    std::io::stdout().flush()?;
+    let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let (stopping, stopped) = tokio::sync::oneshot::channel();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        signal_to_stop().await;
+        tracing::info!("stopping: finishing what is in flight");
+        let _ = stopping.send(());
+    });
+    let overdue = async {
+        let _ = stopped.await;
+        tokio::time::sleep(SHUTDOWN_MAX).await;
+    };
+    tokio::select! {
+        served = server => served?,
+        () = overdue => tracing::warn!("some requests did not finish in time"),
+    }
+    app.close().await;
+    tracing::info!("stopped");
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn signal_to_stop() {
+    let interrupt = tokio::signal::ctrl_c();
+    #[cfg(unix)]
+    {
+        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        if let Ok(mut terminate) = terminate {
+            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
+            return;
+        }
+    }
+    let _ = interrupt.await;
+}
+
+pub(crate) async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
+    app::open(config).await?.close().await;
+    println!("The database is up to date.");
+    Ok(ExitCode::SUCCESS)
+}
+
+pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    let db = app::open(config).await?;
+    let engine = Engine::load(COMPONENT)?;
+    let progress = |ledger: &str, records: i64| {
+        if std::io::stderr().is_terminal() {
+            eprint!("\r{ledger}: {records} records");
+        }
+    };
+    let reports = posting::verify(&db, &engine, progress).await?;
+    if std::io::stderr().is_terminal() {
+        eprintln!();
+    }
+    for report in &reports {
+        if json {
+            println!("{}", as_json(report));
+        } else {
+            println!("{}", as_text(report));
+        }
+    }
+    let sound = reports.iter().all(|report| report.fault.is_none());
+    Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn as_text(report: &Report) -> String {
+    let Report { ledger, records, steps, accounts, fault } = report;
+    match fault {
+        None => format!(
+            "{ledger}: proven. {records} journal records, {steps} transfer rows and {accounts} accounts agree, and the balances sum to zero."
+        ),
+        Some(fault) => {
+            format!("{ledger}: BROKEN at {}: {} ({records} records before it are right).", fault.place, fault.what)
+        }
+    }
+}
+
+fn as_json(report: &Report) -> serde_json::Value {
+    let fault = report.fault.as_ref().map(|fault| serde_json::json!({ "place": fault.place, "what": fault.what }));
+    serde_json::json!({
+        "ledger": report.ledger,
+        "proven": report.fault.is_none(),
+        "records": report.records,
+        "transferRows": report.steps,
+        "accounts": report.accounts,
+        "fault": fault,
+    })
+}
+
+pub(crate) async fn create_administrator(config: &Config, email: &str) -> anyhow::Result<ExitCode> {
+    if !email_address::EmailAddress::is_valid(email) {
+        bail!("{email} is not an e-mail address");
+    }
+    if std::io::stdin().is_terminal() {
+        eprintln!("Type the password for {email} and press Enter, then Ctrl-D:");
+    }
+    let mut password = String::new();
+    std::io::stdin().read_to_string(&mut password).context("the password could not be read from standard input")?;
+    let password = password.trim_end_matches(['\r', '\n']).to_owned();
+    let faults = password_faults(&password);
+    if !faults.is_empty() {
+        let lacks: Vec<&str> = faults.into_iter().map(fault_text).collect();
+        bail!("this password will not do: {}", lacks.join("; "));
+    }
+    let app = App::start(config).await?;
+    let person = NewPerson { email: email.to_owned(), administrator: true, ..NewPerson::default() };
+    let statement = app.identity.add_person(mint_id(), &person, password).await?;
+    let added = app.db.execute(statement.sql, statement.values).await;
+    app.close().await;
+    match added {
+        Ok(_) => println!("{email} is an administrator and can log in at /api/v1/admin/login."),
+        Err(error) if error.violates(EMAIL_TAKEN) => bail!("somebody with the address {email} exists already"),
+        Err(error) => return Err(error.into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+const fn fault_text(fault: PasswordFault) -> &'static str {
+    match fault {
+        PasswordFault::TooShort => "it must have at least 8 characters",
+        PasswordFault::TooLong => "it cannot have more than 100 characters",
+        PasswordFault::NoLetter => "it must have a letter",
+        PasswordFault::NoNumber => "it must have a number",
+        PasswordFault::NoSpecial => "it must have a special character",
+    }
+}

@@ -1,0 +1,121 @@
+//! Configuration: a file, then the environment, then flags, each over the one before; all checked before anything starts.
+
+use anyhow::{Context, bail};
+use clap::Args;
+use ledger_core::{Amount, Unit};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// What can be said by flag or environment. The same names, in lower case and without the prefix, work in the file.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Options {
+    /// A TOML file with the settings below, for example `listen = "0.0.0.0:8080"`
+    #[arg(long, global = true, env = "HESABU_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder for the embedded database and the token key [default: data]
+    #[arg(long, global = true, env = "HESABU_DATA", value_name = "FOLDER")]
+    pub data: Option<PathBuf>,
+    /// Address to listen on [default: 127.0.0.1:8080]
+    #[arg(long, global = true, env = "HESABU_LISTEN", value_name = "ADDRESS")]
+    pub listen: Option<String>,
+    /// postgres://… or sqlite:… [default: SQLite in the data folder]
+    #[arg(long, global = true, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// PEM file with the private RSA key that signs tokens; give several hosts the same [default: made in the data folder]
+    #[arg(long, global = true, env = "HESABU_TOKEN_KEY", value_name = "FILE")]
+    pub token_key: Option<PathBuf>,
+    /// Code of the unit that the mutual-credit ledger counts [default: KES-MC]
+    #[arg(long, global = true, env = "HESABU_UNIT", value_name = "CODE")]
+    pub unit: Option<String>,
+    /// Decimals of that unit, 0 to 8 [default: 2]
+    #[arg(long, global = true, env = "HESABU_SCALE", value_name = "DECIMALS")]
+    pub scale: Option<u8>,
+    /// How far a new member may go into credit [default: 500]
+    #[arg(long, global = true, env = "HESABU_MAX_POSITIVE_BALANCE", value_name = "AMOUNT")]
+    pub max_positive_balance: Option<String>,
+    /// How far a new member may go into debt, as a positive number [default: 0]
+    #[arg(long, global = true, env = "HESABU_MAX_NEGATIVE_BALANCE", value_name = "AMOUNT")]
+    pub max_negative_balance: Option<String>,
+}
+
+/// The same settings as a file has them.
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct File {
+    data: Option<PathBuf>,
+    listen: Option<String>,
+    database_url: Option<String>,
+    token_key: Option<PathBuf>,
+    unit: Option<String>,
+    scale: Option<u8>,
+    max_positive_balance: Option<String>,
+    max_negative_balance: Option<String>,
+}
+
+/// Settings that were checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Folder for what is kept beside the database.
+    pub data: PathBuf,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// Which database.
+    pub database_url: String,
+    /// Where the token key is, or is made.
+    pub token_key: PathBuf,
+    /// What the mutual-credit ledger counts.
+    pub unit: Unit,
+    /// Floor and ceiling of a new member's account.
+    pub new_member_limits: (Amount, Amount),
+}
+
+impl Options {
+    /// Reads the file, if one is named, and checks everything.
+    ///
+    /// # Errors
+    /// With a sentence that names the setting and says what it takes.
+    pub fn check(self) -> anyhow::Result<Config> {
+        let file = match &self.config {
+            None => File::default(),
+            Some(path) => config::Config::builder()
+                .add_source(config::File::from(path.as_path()).format(config::FileFormat::Toml))
+                .build()
+                .and_then(config::Config::try_deserialize)
+                .with_context(|| format!("the configuration file {} cannot be used", path.display()))?,
+        };
+        let data = self.data.or(file.data).unwrap_or_else(|| PathBuf::from("data"));
+        let listen = self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8080".into());
+        let code = self.unit.or(file.unit).unwrap_or_else(|| "KES-MC".into());
+        let scale = self.scale.or(file.scale).unwrap_or(2);
+        let Ok(unit) = Unit::new(&code, scale) else {
+            bail!(
+                "HESABU_UNIT={code} with HESABU_SCALE={scale} is no unit: 1 to 16 of A-Z a-z 0-9 -, and 0 to 8 decimals"
+            );
+        };
+        let limit = |name: &str, given: Option<String>, default: &str| -> anyhow::Result<Amount> {
+            let text = given.unwrap_or_else(|| default.into());
+            match unit.parse(&text) {
+                Ok(amount) if amount >= Amount::ZERO => Ok(amount),
+                _ => bail!("{name}={text} is not an amount of {code}: a positive number with up to {scale} decimals"),
+            }
+        };
+        let positive = self.max_positive_balance.or(file.max_positive_balance);
+        let negative = self.max_negative_balance.or(file.max_negative_balance);
+        let ceiling = limit("HESABU_MAX_POSITIVE_BALANCE", positive, "500")?;
+        let floor = limit("HESABU_MAX_NEGATIVE_BALANCE", negative, "0")?.negated();
+        Ok(Config {
+            listen: listen.parse().with_context(|| {
+                format!("HESABU_LISTEN={listen} is not an address and port, such as 127.0.0.1:8080")
+            })?,
+            database_url: match self.database_url.or(file.database_url) {
+                Some(url) => url,
+                None => format!("sqlite:{}", data.join("hesabu.db").display()),
+            },
+            token_key: self.token_key.or(file.token_key).unwrap_or_else(|| data.join("token-key.pem")),
+            data,
+            unit,
+            new_member_limits: (floor, ceiling),
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! Who somebody is: people, passwords, tokens and the sessions behind them. What they may do with an entity is in `parties`.
+//!
+//! Invariant: no password, hash or token is ever logged or sent back.
+
+mod password; // rules and hashes
+mod session; // tokens that can be revoked
+mod token; // the keys that sign them
+
+pub use password::{PASSWORD_MAX, PASSWORD_MIN, PasswordFault, password_faults};
+pub use session::{Door, Login, Session};
+pub use token::TokenKeys;
+
+use crate::store::{Db, Error, Row, Statement};
+use password::Hasher;
+use std::sync::Arc;
+
+/// The people of this installation and their sessions.
+#[derive(Clone)]
+pub struct Identity {
+    db: Db,
+    keys: Arc<TokenKeys>,
+    hasher: Hasher,
+}
+
+/// A person, without the password.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Person {
+    /// Its id.
+    pub id: u128,
+    /// As typed at signup.
+    pub email: String,
+    /// May be empty, like the names and numbers below.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// As typed.
+    pub telephone: String,
+    /// The login before the one in use, in microseconds since the epoch.
+    pub previous_login_at: Option<i64>,
+    /// Where it came from.
+    pub previous_login_ip: Option<String>,
+}
+
+/// What somebody tells of themselves when they sign up.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct NewPerson {
+    /// Unique, whatever its case.
+    pub email: String,
+    /// Given name.
+    pub first_name: String,
+    /// Family name.
+    pub last_name: String,
+    /// As typed.
+    pub telephone: String,
+    /// May log in at the administrators' door.
+    pub administrator: bool,
+}
+
+/// The constraint that stands in the way when an e-mail address is taken.
+pub const EMAIL_TAKEN: &str = "person.email_key";
+
+impl Identity {
+    /// The people in `db`, with tokens signed by `keys`.
+    pub fn new(db: Db, keys: TokenKeys) -> Identity {
+        Identity { db, keys: Arc::new(keys), hasher: Hasher::default() }
+    }
+
+    /// The statement that adds a person with this password; it meets [`EMAIL_TAKEN`] when the address is.
+    ///
+    /// # Errors
+    /// When hashing fails.
+    pub async fn add_person(&self, id: u128, person: &NewPerson, password: String) -> anyhow::Result<Statement> {
+        let hash = self.hasher.hash(password).await?;
+        Ok(Statement {
+            sql: "insert into person (person_id, email, email_key, password_hash, first_name, last_name, telephone,
+                                      administrator, created_at)
+                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            values: vec![
+                id.into(),
+                person.email.as_str().into(),
+                email_key(&person.email).into(),
+                hash.into(),
+                person.first_name.as_str().into(),
+                person.last_name.as_str().into(),
+                person.telephone.as_str().into(),
+                person.administrator.into(),
+                crate::system_clock().0.into(),
+            ],
+        })
+    }
+
+    /// Whether somebody has this address already.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn email_is_taken(&self, email: &str) -> Result<bool, Error> {
+        let sql = "select 1 as one from person where email_key = $1";
+        Ok(self.db.fetch_optional(sql, vec![email_key(email).into()]).await?.is_some())
+    }
+
+    /// A person.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn person(&self, id: u128) -> Result<Option<Person>, Error> {
+        let sql = "select person_id, email, first_name, last_name, telephone, previous_login_at, previous_login_ip
+                   from person where person_id = $1";
+        self.db.fetch_optional(sql, vec![id.into()]).await?.as_ref().map(person).transpose()
+    }
+
+    /// Changes what is given and leaves the rest.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn update_person(
+        &self,
+        id: u128,
+        first_name: Option<String>,
+        last_name: Option<String>,
+        telephone: Option<String>,
+    ) -> Result<(), Error> {
+        let sql = "update person set first_name = coalesce($2, first_name), last_name = coalesce($3, last_name),
+                                     telephone = coalesce($4, telephone)
+                   where person_id = $1";
+        self.db.execute(sql, vec![id.into(), first_name.into(), last_name.into(), telephone.into()]).await.map(drop)
+    }
+}
+
+/// What an address is found by: people type theirs in any case.
+fn email_key(email: &str) -> String {
+    email.to_lowercase()
+}
+
+fn person(row: &Row) -> Result<Person, Error> {
+    Ok(Person {
+        id: row.id("person_id")?,
+        email: row.text("email")?,
+        first_name: row.text("first_name")?,
+        last_name: row.text("last_name")?,
+        telephone: row.text("telephone")?,
+        previous_login_at: row.optional_int("previous_login_at")?,
+        previous_login_ip: row.optional_text("previous_login_ip")?,
+    })
+}

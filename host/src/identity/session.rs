@@ -1,0 +1,136 @@
+//! Sessions: a token opens a door for a day, or until its owner logs out.
+
+use super::token::Claims;
+use super::{Identity, email_key};
+use crate::store::{Error, Statement};
+use crate::{id_text, mint_id, system_clock};
+use uuid::Uuid;
+
+/// How long a token is good: the document says 24 hours.
+const LIFETIME_SECONDS: i64 = 24 * 60 * 60;
+const MICROSECONDS: i64 = 1_000_000;
+
+/// Which door somebody knocks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Door {
+    /// For everybody.
+    Member,
+    /// For administrators.
+    Administrator,
+}
+
+/// Somebody who has shown a good token.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Session {
+    /// The session itself.
+    pub id: u128,
+    /// Whose it is.
+    pub person: u128,
+    /// Whether it opens the administrators' doors.
+    pub administrator: bool,
+}
+
+/// A new session.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Login {
+    /// To be shown with every request.
+    pub token: String,
+    /// The login before this one, in microseconds since the epoch.
+    pub last_login_at: Option<i64>,
+    /// Where it came from.
+    pub last_login_ip: Option<String>,
+}
+
+impl Identity {
+    /// A token for the person of this address, if the password is right and the door is theirs. The answer takes as long, and says as much,
+    /// whether the person does not exist or the password is wrong.
+    ///
+    /// # Errors
+    /// When the database or hashing fails.
+    pub async fn log_in(
+        &self,
+        email: &str,
+        password: String,
+        door: Door,
+        address: &str,
+    ) -> anyhow::Result<Option<Login>> {
+        let sql = "select person_id, password_hash, administrator, login_at, login_ip from person where email_key = $1";
+        let row = self.db.fetch_optional(sql, vec![email_key(email).into()]).await?;
+        let hash = row.as_ref().map(|row| row.text("password_hash")).transpose()?;
+        let right = self.hasher.matches(password, hash).await?;
+        let Some(row) = row.filter(|_| right) else { return Ok(None) };
+        let administrator = door == Door::Administrator;
+        if administrator && !row.bool("administrator")? {
+            return Ok(None);
+        }
+        let person = row.id("person_id")?;
+        let (token, session) = self.begin_session(person, administrator)?;
+        let mut tx = self.db.begin().await?;
+        tx.execute(session.sql, session.values).await?;
+        let sql =
+            "update person set previous_login_at = login_at, previous_login_ip = login_ip, login_at = $2, login_ip = $3
+                   where person_id = $1";
+        tx.execute(sql, vec![person.into(), system_clock().0.into(), address.into()]).await?;
+        tx.commit().await?;
+        Ok(Some(Login {
+            token,
+            last_login_at: row.optional_int("login_at")?,
+            last_login_ip: row.optional_text("login_ip")?,
+        }))
+    }
+
+    /// A token, and the statement that makes it good.
+    ///
+    /// # Errors
+    /// When signing fails.
+    pub fn begin_session(&self, person: u128, administrator: bool) -> anyhow::Result<(String, Statement)> {
+        let (id, now) = (mint_id(), system_clock().0);
+        let seconds = now / MICROSECONDS;
+        let claims = Claims {
+            exp: seconds + LIFETIME_SECONDS,
+            iat: seconds,
+            jti: id_text(id),
+            user_id: id_text(person),
+            admin: administrator,
+        };
+        let statement = Statement {
+            sql: "insert into session (session_id, person_id, administrator, created_at, expires_at) values ($1, $2, $3, $4, $5)",
+            values: vec![
+                id.into(),
+                person.into(),
+                administrator.into(),
+                now.into(),
+                (claims.exp * MICROSECONDS).into(),
+            ],
+        };
+        Ok((self.keys.sign(&claims)?, statement))
+    }
+
+    /// Whose token this is, if it is good: signed here, not expired, not revoked.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn authenticate(&self, token: &str) -> Result<Option<Session>, Error> {
+        let claims = self.keys.check(token).and_then(|claims| Some((Uuid::parse_str(&claims.jti).ok()?, claims)));
+        let Some((id, claims)) = claims else { return Ok(None) };
+        let sql = "select person_id, administrator from session
+                   where session_id = $1 and revoked_at is null and expires_at > $2";
+        let Some(row) = self.db.fetch_optional(sql, vec![id.as_u128().into(), system_clock().0.into()]).await? else {
+            return Ok(None);
+        };
+        let session =
+            Session { id: id.as_u128(), person: row.id("person_id")?, administrator: row.bool("administrator")? };
+        // The signature vouches for the claims already; they and the row were written together.
+        let agrees = claims.user_id == id_text(session.person) && claims.admin == session.administrator;
+        Ok(Some(session).filter(|_| agrees))
+    }
+
+    /// Ends a session: its token is dead at once, on every host.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn log_out(&self, session: Session) -> Result<(), Error> {
+        let sql = "update session set revoked_at = $2 where session_id = $1 and revoked_at is null";
+        self.db.execute(sql, vec![session.id.into(), system_clock().0.into()]).await.map(drop)
+    }
+}

@@ -1,0 +1,69 @@
+//! The program `hesabu`: reads what it is told, starts the host, says where to go next.
+
+mod commands;
+
+use clap::{Parser, Subcommand};
+use hesabu::config::Options;
+use std::process::ExitCode;
+
+/// Exact money: one ledger under several APIs
+#[derive(Parser)]
+#[command(name = "hesabu", version, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    options: Options,
+    /// Print results as JSON, for programs
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve the API until told to stop
+    Serve,
+    /// Bring the database up to date and stop
+    Migrate,
+    /// Prove the books: replay the journal through the component and compare every row
+    Verify,
+    /// Administrators
+    #[command(subcommand)]
+    Admin(Admin),
+    /// Fill a small network and trade in it
+    Demo,
+}
+
+#[derive(Subcommand)]
+enum Admin {
+    /// Make an administrator; the password is read from standard input
+    Create {
+        /// The administrator's e-mail address
+        #[arg(long, value_name = "ADDRESS")]
+        email: String,
+    },
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    commands::start_logging();
+    let runtime = tokio::runtime::Runtime::new().expect("the operating system gives threads");
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("hesabu: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = cli.options.check()?;
+    match cli.command {
+        Command::Serve => commands::serve(&config).await,
+        Command::Migrate => commands::migrate(&config).await,
+        Command::Verify => commands::verify(&config, cli.json).await,
+        Command::Admin(Admin::Create { email }) => commands::create_administrator(&config, &email).await,
+        Command::Demo => commands::demo(&config).await,
+    }
+}
