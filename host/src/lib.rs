@@ -1,16 +1,16 @@
 //! The host: HTTP, databases, identity, and the engine that runs the ledger component. The binary `hesabu` is a thin shell over it.
 
-pub mod accounts;
 pub mod engine; // runs the component that decides
+pub mod store; // remembers
+pub mod posting; // moves money: the path from a command to a durable answer
 pub mod identity; // who somebody is
 pub mod parties; // the entities that trade
-pub mod posting; // moves money: the path from a command to a durable answer
-pub mod store; // remembers // balances, histories, proposals
+pub mod accounts; // balances, histories, proposals
 
-pub mod api; // HTTP
-pub mod app; // all of it, put together
-pub mod config; // settings
 pub mod error; // what can go wrong with a request
+pub mod api; // HTTP
+pub mod config; // settings
+pub mod app; // all of it, put together
 
 use ledger_core::Timestamp;
 use uuid::Uuid;

@@ -39,17 +39,17 @@
 
 extern crate alloc;
 
-mod account; // who holds it, within which limits
-mod amount; // how much
-mod book; // what a batch may touch
-pub mod codec;
-mod command; // what can be asked
 mod id; // what things are called
-mod posting; // the decisions
-mod rejection; // what can be refused, and why
 mod timestamp; // when
+mod amount; // how much
+mod unit; // of what
+mod account; // who holds it, within which limits
 mod transfer; // how it moves
-mod unit; // of what // the bytes that are hashed
+mod command; // what can be asked
+mod rejection; // what can be refused, and why
+mod book; // what a batch may touch
+mod posting; // the decisions
+pub mod codec; // the bytes that are hashed
 
 pub use account::{Account, AccountStatus};
 pub use amount::Amount;

@@ -18,14 +18,14 @@
 //! - This is the only writer of `ledger`, `journal`, `account`, `transfer` and `idempotency`.
 //! - Nobody is answered before the commit. When a commit's fate is unknown, the hash of its journal record tells.
 
+mod lane; // gather, retry, answer
 mod batch; // load, decide, write: one batch in one transaction
-mod health; // the invariants, computed live
+mod rows; // accounts and transfers as they are stored
 mod history; // each account's chain of rows
 mod idempotency; // keys that clients send to be safe
 mod journal; // the chain of hashes
-mod lane; // gather, retry, answer
 mod ledgers; // which ledgers there are
-mod rows; // accounts and transfers as they are stored
+mod health; // the invariants, computed live
 mod verify; // the proof: replay of the journal
 
 pub use health::{Check, Health, health};

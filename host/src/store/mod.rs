@@ -5,10 +5,10 @@
 //!
 //! Invariant: values are always bound, never pasted into a statement.
 
-mod error; // what can go wrong, and whether trying again helps
 mod open; // from an address to a pool, migrated
-mod row; // what comes back
 mod value; // what goes in
+mod row; // what comes back
+mod error; // what can go wrong, and whether trying again helps
 
 pub use error::Error;
 pub use open::migrate;

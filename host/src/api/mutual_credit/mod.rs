@@ -3,20 +3,20 @@
 //! Invariant: no rule and no SQL is here. What the ledger may refuse has its words in one table, `problem.rs`.
 
 mod envelope; // {"data": …}, {"data": […], "meta": …}
+mod problem; // {"errors": […]}: every refusal and its status
 mod extract; // bodies, queries, pages, and who asks
 mod fields; // lengths, addresses, amounts
-mod problem; // {"errors": […]}: every refusal and its status
 mod views; // entities and transfers as the document shows them
 
-mod admin_entities; // GET /admin/entities, GET, PATCH /admin/entities/{id}
-mod admin_ledger;
-mod admin_transfers; // POST, GET /admin/transfers
-mod balance; // GET /balance
-mod sessions; // POST /login, /logout, /admin/login, /admin/logout
 mod signup; // POST /signup
-mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
+mod sessions; // POST /login, /logout, /admin/login, /admin/logout
 mod user; // GET, PATCH /user
-mod user_entities; // GET /user/entities, PATCH /user/entities/{id} // GET /admin/ledger/health
+mod user_entities; // GET /user/entities, PATCH /user/entities/{id}
+mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
+mod balance; // GET /balance
+mod admin_entities; // GET /admin/entities, GET, PATCH /admin/entities/{id}
+mod admin_transfers; // POST, GET /admin/transfers, GET /admin/transfers/{id}
+mod admin_ledger; // GET /admin/ledger/health
 
 use crate::app::App;
 use axum::Router;
