@@ -6,7 +6,9 @@ mod history; // pages of an account's past
 mod proposals; // propose, accept, reject, cancel
 
 pub use history::{Listing, TransferFilter, TransferRecord, TransferStatus, ledger_page, page, pending, transfer};
-pub use proposals::{Answer, Direction, Immediate, Proposal, ProposalError, act, preview, propose, transfer_at_once};
+pub use proposals::{
+    Answer, Direction, Immediate, Proposal, ProposalError, Reply, act, preview, propose, transfer_at_once,
+};
 
 use crate::store::{Db, Error};
 use ledger_core::{AccountId, Amount, LedgerId};

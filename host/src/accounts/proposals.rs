@@ -185,9 +185,22 @@ async fn affordable(posting: &Posting, ledger: LedgerId, proposal: &Proposal) ->
     outcome.map(drop).map_err(ProposalError::Rejected)
 }
 
-/// Answers a proposal on behalf of one of its two accounts, both of which the caller has looked up as `mine`.
-///
-/// When a limit stands in the way of accepting, the transfer is cancelled, with `limit_reason` as the reason.
+/// Somebody's answer to a proposal.
+#[derive(Clone, Copy, Debug)]
+pub struct Reply<'r> {
+    /// The transfer that was proposed.
+    pub transfer: TransferId,
+    /// The accounts of whoever answers.
+    pub mine: &'r [AccountId],
+    /// What they answer.
+    pub answer: Answer,
+    /// Why, when they do not accept; may be empty.
+    pub reason: &'r str,
+    /// The reason that the transfer is given when a limit stands in the way of accepting it.
+    pub limit_reason: fn(Rejection) -> &'static str,
+}
+
+/// Answers a proposal. When a limit stands in the way of accepting, the transfer is cancelled.
 ///
 /// # Errors
 /// See [`ProposalError`].
@@ -195,12 +208,9 @@ pub async fn act(
     db: &Db,
     posting: &Posting,
     ledger: LedgerId,
-    id: TransferId,
-    mine: &[AccountId],
-    answer: Answer,
-    reason: &str,
-    limit_reason: fn(Rejection) -> &'static str,
+    reply: Reply<'_>,
 ) -> Result<TransferRecord, ProposalError> {
+    let Reply { transfer: id, mine, answer, reason, limit_reason } = reply;
     let record = transfer(db, ledger, id).await?.ok_or(ProposalError::NotFound)?;
     let action = allowed(&record, mine, answer).ok_or(ProposalError::Forbidden)?;
     match settle(posting, ledger, id, action, reason).await? {

@@ -6,6 +6,8 @@ use crate::app::App;
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use std::time::Duration;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
@@ -34,11 +36,17 @@ pub fn router(app: App) -> Router {
         .with_state(app)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
-        .layer(mutual_credit::timeout(REQUEST_TIMEOUT))
+        .layer(middleware::from_fn(in_time))
         .layer(mutual_credit::catch_panic())
         .layer(traced)
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+/// A request that takes too long gets 503. What it asked for may happen all the same; a retry with its key is safe.
+async fn in_time(request: Request, next: Next) -> Response {
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+    answer.unwrap_or_else(|_| mutual_credit::unavailable().into_response())
 }
 
 /// The process runs.

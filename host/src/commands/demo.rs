@@ -1,7 +1,7 @@
 //! `hesabu demo`: four members of a small network, admitted and trading, so that there is something to look at.
 
 use anyhow::{anyhow, bail};
-use hesabu::accounts::{self, Answer, Direction, Proposal};
+use hesabu::accounts::{self, Answer, Direction, Proposal, Reply};
 use hesabu::app::App;
 use hesabu::config::Config;
 use hesabu::identity::NewPerson;
@@ -90,8 +90,9 @@ async fn trade(app: &App, from: &Entity, to: &Entity, amount: &str, what: &str, 
     };
     let (transfer, _) = accounts::propose(&app.posting, ledger, &proposal).await?;
     if accepted {
-        let reason = |_| "";
-        accounts::act(&app.db, &app.posting, ledger, transfer.id, &[to.account], Answer::Accept, "", reason).await?;
+        let mine = &[to.account];
+        let reply = Reply { transfer: transfer.id, mine, answer: Answer::Accept, reason: "", limit_reason: |_| "" };
+        accounts::act(&app.db, &app.posting, ledger, reply).await?;
     }
     let state = if accepted { "completed" } else { "proposed " };
     println!("{state} {} pays {} {amount}: {what}", from.details.name, to.details.name);

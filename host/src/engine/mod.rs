@@ -18,7 +18,6 @@ use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Store};
 
-#[expect(clippy::allow_attributes, reason = "generated; documented in wit/")]
 mod generated {
     wasmtime::component::bindgen!({ path: "../wit", world: "ledger" });
 }

@@ -27,7 +27,15 @@ async fn the_largest_batch_fits_its_limits() {
         (0..2 * BATCH_MAX as u128).map(|id| Account::open(AccountId(id), amount(-100), amount(500))).collect();
     let batch: Vec<Item> =
         (0..BATCH_MAX as u128).map(|n| pay(u128::MAX / 3 * (n % 3) + n, 2 * n, 2 * n + 1, 100)).collect();
-    let posted = engine.post(Book { accounts, transfers: vec![] }, batch, Timestamp(0)).await.unwrap();
+    let book = Book { accounts, transfers: vec![] };
+    let mut store = engine.inner.store(&book, batch.len()).unwrap();
+    let full = store.get_fuel().unwrap();
+    let ledger = engine.inner.ledger.instantiate(&mut store).unwrap();
+    let items: Vec<wit::Item> = batch.iter().map(convert::item).collect();
+    ledger.hesabu_ledger_posting().call_post(&mut store, &convert::book(&book), &items, 0).unwrap().unwrap();
+    let used = full - store.get_fuel().unwrap();
+    assert!(used < full / 10, "{used} of {full} fuel is too near to the limit");
+    let posted = engine.post(book, batch, Timestamp(0)).await.unwrap();
     assert!(posted.outcomes.iter().all(Result::is_ok));
     assert_eq!(posted.accounts.len(), 2 * BATCH_MAX);
 }

@@ -19,11 +19,11 @@ mod admin_transfers; // POST, GET /admin/transfers, GET /admin/transfers/{id}
 mod admin_ledger; // GET /admin/ledger/health
 
 use crate::app::App;
+use crate::error::Error;
 use axum::Router;
+use axum::response::IntoResponse;
 use problem::Problem;
-use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::timeout::TimeoutLayer;
 
 pub(super) fn router(app: App) -> Router<App> {
     Router::new()
@@ -36,14 +36,14 @@ pub(super) fn router(app: App) -> Router<App> {
         .merge(admin_entities::router())
         .merge(admin_transfers::router())
         .merge(admin_ledger::router())
-        .fallback(async || Problem::from(crate::error::Error::NoSuchRoute))
-        .method_not_allowed_fallback(async || Problem::from(crate::error::Error::NoSuchMethod))
+        .fallback(async || Problem::from(Error::NoSuchRoute))
+        .method_not_allowed_fallback(async || Problem::from(Error::NoSuchMethod))
         .with_state(app)
 }
 
-/// A request that takes too long gets 503; what it asked for may happen all the same, and a retry with its key is safe.
-pub(super) fn timeout(after: Duration) -> TimeoutLayer {
-    TimeoutLayer::with_status_code(axum::http::StatusCode::SERVICE_UNAVAILABLE, after)
+/// The document's form of "try again shortly".
+pub(super) fn unavailable() -> impl IntoResponse {
+    Problem::from(Error::Unavailable)
 }
 
 /// A panic in a handler is an internal error in the document's form, and never a dropped connection.

@@ -6,7 +6,7 @@ use super::fields::Faults;
 use super::problem::{Problem, limit_reason};
 use super::user_entities::own;
 use super::views::{TransferView, date, number};
-use crate::accounts::{self, Answer, Direction, Listing, Proposal, ProposalError, TransferStatus};
+use crate::accounts::{self, Answer, Direction, Listing, Proposal, ProposalError, Reply, TransferStatus};
 use crate::app::App;
 use crate::error::{Error, Stage};
 use crate::id_text;
@@ -183,9 +183,8 @@ async fn answer(
     // An acceptance has no reason for a cancellation.
     let reason = if answer == Answer::Accept { "" } else { &reason };
     let mine: Vec<_> = parties::entities_of(&app.db, session.person).await?.iter().map(|mine| mine.account).collect();
-    let ledger = app.ledger.id;
-    let answered =
-        accounts::act(&app.db, &app.posting, ledger, TransferId(id), &mine, answer, reason, limit_reason).await;
+    let reply = Reply { transfer: TransferId(id), mine: &mine, answer, reason, limit_reason };
+    let answered = accounts::act(&app.db, &app.posting, app.ledger.id, reply).await;
     let record = answered.map_err(|error| problem(&app, error, Stage::Settle))?;
     let viewer = if mine.contains(&record.payer) { record.payer } else { record.payee };
     let view = TransferView::list(&app, viewer, vec![record]).await?.pop();
