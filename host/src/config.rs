@@ -5,12 +5,14 @@ use clap::Args;
 use ledger_core::{Amount, Unit};
 use serde::Deserialize;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-/// What can be said by flag or environment. The same names, in lower case and without the prefix, work in the file.
-#[derive(Args, Clone, Debug, Default)]
+/// What can be said by flag, by environment, and in the file under the names of the fields.
+#[derive(Args, Deserialize, Clone, Debug, Default)]
+#[serde(deny_unknown_fields)]
 pub struct Options {
     /// A TOML file with the settings below, for example `listen = "0.0.0.0:8080"`
+    #[serde(skip)]
     #[arg(long, global = true, env = "HESABU_CONFIG", value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Folder for the embedded database and the token key [default: data]
@@ -39,20 +41,6 @@ pub struct Options {
     pub max_negative_balance: Option<String>,
 }
 
-/// The same settings as a file has them.
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields)]
-struct File {
-    data: Option<PathBuf>,
-    listen: Option<String>,
-    database_url: Option<String>,
-    token_key: Option<PathBuf>,
-    unit: Option<String>,
-    scale: Option<u8>,
-    max_positive_balance: Option<String>,
-    max_negative_balance: Option<String>,
-}
-
 /// Settings that were checked.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -77,7 +65,7 @@ impl Options {
     /// With a sentence that names the setting and says what it takes.
     pub fn check(self) -> anyhow::Result<Config> {
         let file = match &self.config {
-            None => File::default(),
+            None => Options::default(),
             Some(path) => config::Config::builder()
                 .add_source(config::File::from(path.as_path()).format(config::FileFormat::Toml))
                 .build()
@@ -110,7 +98,7 @@ impl Options {
             })?,
             database_url: match self.database_url.or(file.database_url) {
                 Some(url) => url,
-                None => format!("sqlite:{}", data.join("hesabu.db").display()),
+                None => sqlite_url(&data.join("hesabu.db"))?,
             },
             token_key: self.token_key.or(file.token_key).unwrap_or_else(|| data.join("token-key.pem")),
             data,
@@ -118,4 +106,10 @@ impl Options {
             new_member_limits: (floor, ceiling),
         })
     }
+}
+
+/// The address of a SQLite file. In an address, `%` and `?` mean something else than in a path.
+fn sqlite_url(path: &Path) -> anyhow::Result<String> {
+    let Some(path) = path.to_str() else { bail!("HESABU_DATA must be a path in UTF-8") };
+    Ok(format!("sqlite:{}", path.replace('%', "%25").replace('?', "%3f")))
 }

@@ -9,7 +9,7 @@ mod tags; // what they offer and want
 pub use account_number::AccountNumber;
 pub use signup::{SignUp, SignUpError, SignedUp, sign_up};
 pub use status::{EntityStatus, Governed, govern};
-pub use store::{EntityFilter, entities, entities_of, entity, entity_by_number, names, owner_of, update};
+pub use store::{EntityFilter, Holder, accounts_of, entities, entities_of, entity, holders, names, update};
 pub use tags::{TAG_LENGTH_MAX, TAGS_MAX, tag_names};
 
 use ledger_core::{AccountId, LedgerId};

@@ -175,15 +175,6 @@ pub async fn entity(db: &Db, id: u128) -> Result<Option<Entity>, Error> {
     Ok(with_lists(db, &rows).await?.pop())
 }
 
-/// An entity by account number.
-///
-/// # Errors
-/// When the database fails.
-pub async fn entity_by_number(db: &Db, number: &str) -> Result<Option<Entity>, Error> {
-    let rows = db.fetch_all("select * from entity where account_number = $1", vec![number.into()]).await?;
-    Ok(with_lists(db, &rows).await?.pop())
-}
-
 /// The entities of a person, oldest first.
 ///
 /// # Errors
@@ -194,13 +185,39 @@ pub async fn entities_of(db: &Db, person: u128) -> Result<Vec<Entity>, Error> {
     with_lists(db, &rows).await
 }
 
-/// Whose account this is.
+/// What moving money needs to know of an entity: whose it is, and where its money is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Holder {
+    /// The entity's account number.
+    pub number: String,
+    /// Whose entity it is.
+    pub person: u128,
+    /// Its account.
+    pub account: AccountId,
+}
+
+/// The holders of these account numbers, in the same order; `None` where nobody has the number.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn owner_of(db: &Db, account: AccountId) -> Result<Option<u128>, Error> {
-    let row = db.fetch_optional("select person_id from entity where account_id = $1", vec![account.0.into()]).await?;
-    row.map(|row| row.id("person_id")).transpose()
+pub async fn holders<const N: usize>(db: &Db, numbers: [&str; N]) -> Result<[Option<Holder>; N], Error> {
+    let keys = numbers.map(Value::from);
+    let head = "select account_number, person_id, account_id from entity where account_number in ";
+    let mut found = HashMap::new();
+    for row in db.fetch_among(head, &[], &keys, "").await? {
+        let (number, account) = (row.text("account_number")?, AccountId(row.id("account_id")?));
+        found.insert(number.clone(), Holder { number, person: row.id("person_id")?, account });
+    }
+    Ok(numbers.map(|number| found.get(number).cloned()))
+}
+
+/// The accounts of a person's entities.
+///
+/// # Errors
+/// When the database fails.
+pub async fn accounts_of(db: &Db, person: u128) -> Result<Vec<AccountId>, Error> {
+    let rows = db.fetch_all("select account_id from entity where person_id = $1", vec![person.into()]).await?;
+    rows.iter().map(|row| Ok(AccountId(row.id("account_id")?))).collect()
 }
 
 /// A page of the entities that a filter lets through, oldest first, and how many there are in all.
@@ -234,9 +251,8 @@ pub async fn entities(db: &Db, filter: &EntityFilter, offset: i64, limit: i64) -
 /// When the database fails.
 pub async fn names(db: &Db, accounts: &[AccountId]) -> Result<HashMap<AccountId, (String, String)>, Error> {
     let keys: Vec<Value> = accounts.iter().map(|account| account.0.into()).collect();
-    let mut tx = db.begin_read().await?;
     let head = "select account_id, account_number, name from entity where account_id in ";
-    let rows = tx.fetch_among(head, &[], &keys, "").await?;
+    let rows = db.fetch_among(head, &[], &keys, "").await?;
     rows.iter()
         .map(|row| Ok((AccountId(row.id("account_id")?), (row.text("account_number")?, row.text("name")?))))
         .collect()
@@ -246,11 +262,10 @@ pub async fn names(db: &Db, accounts: &[AccountId]) -> Result<HashMap<AccountId,
 async fn with_lists(db: &Db, rows: &[Row]) -> Result<Vec<Entity>, Error> {
     let mut entities = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let keys: Vec<Value> = entities.iter().map(|entity| entity.id.into()).collect();
-    let mut tx = db.begin_read().await?;
     let tags = "select entity_id, kind, name from entity_tag where entity_id in ";
-    let tags = tx.fetch_among(tags, &[], &keys, " order by entity_id, kind, place").await?;
+    let tags = db.fetch_among(tags, &[], &keys, " order by entity_id, kind, place").await?;
     let categories = "select entity_id, 'category' as kind, name from entity_category where entity_id in ";
-    let categories = tx.fetch_among(categories, &[], &keys, " order by entity_id, place").await?;
+    let categories = db.fetch_among(categories, &[], &keys, " order by entity_id, place").await?;
     let places: HashMap<u128, usize> = entities.iter().enumerate().map(|(place, entity)| (entity.id, place)).collect();
     for row in tags.iter().chain(&categories) {
         let Some(place) = places.get(&row.id("entity_id")?) else { continue };

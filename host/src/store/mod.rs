@@ -79,12 +79,31 @@ impl Db {
     pub async fn fetch_all(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
             Db::Sqlite(pool) => {
-                let mut connection = pool.acquire().await?;
-                fetch_all(Connection::Sqlite(&mut connection), Text::Constant(sql), values).await
+                fetch_all(Connection::Sqlite(&mut *pool.acquire().await?), Text::Constant(sql), values).await
             }
             Db::Postgres(pool) => {
-                let mut connection = pool.acquire().await?;
-                fetch_all(Connection::Postgres(&mut connection), Text::Constant(sql), values).await
+                fetch_all(Connection::Postgres(&mut *pool.acquire().await?), Text::Constant(sql), values).await
+            }
+        }
+    }
+
+    /// [`Tx::fetch_among`] outside of a transaction.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_among(
+        &self,
+        head: &'static str,
+        values: &[Value],
+        keys: &[Value],
+        tail: &'static str,
+    ) -> Result<Vec<Row>, Error> {
+        match self {
+            Db::Sqlite(pool) => {
+                fetch_among(Connection::Sqlite(&mut *pool.acquire().await?), head, values, keys, tail).await
+            }
+            Db::Postgres(pool) => {
+                fetch_among(Connection::Postgres(&mut *pool.acquire().await?), head, values, keys, tail).await
             }
         }
     }
@@ -183,17 +202,7 @@ impl Tx {
         keys: &[Value],
         tail: &'static str,
     ) -> Result<Vec<Row>, Error> {
-        let mut rows = Vec::new();
-        for chunk in keys.chunks(VALUES_MAX - values.len()) {
-            let mut sql = String::from(head);
-            sql.push('(');
-            placeholders(&mut sql, values.len() + 1, chunk.len());
-            sql.push(')');
-            sql.push_str(tail);
-            let values = values.iter().chain(chunk).cloned().collect();
-            rows.extend(fetch_all(self.connection(), Text::Built(&sql), values).await?);
-        }
-        Ok(rows)
+        fetch_among(self.connection(), head, values, keys, tail).await
     }
 
     /// Inserts rows of `width` values each, many at a time: `head` ends with `values`, `tail` is what follows the rows.
@@ -241,6 +250,35 @@ fn placeholders(sql: &mut String, first: usize, count: usize) {
     for number in first..first + count {
         let comma = if number == first { "" } else { ", " };
         write!(sql, "{comma}${number}").expect("writing to a String does not fail");
+    }
+}
+
+async fn fetch_among(
+    mut connection: Connection<'_>,
+    head: &'static str,
+    values: &[Value],
+    keys: &[Value],
+    tail: &'static str,
+) -> Result<Vec<Row>, Error> {
+    let mut rows = Vec::new();
+    for chunk in keys.chunks(VALUES_MAX - values.len()) {
+        let mut sql = String::from(head);
+        sql.push('(');
+        placeholders(&mut sql, values.len() + 1, chunk.len());
+        sql.push(')');
+        sql.push_str(tail);
+        let values = values.iter().chain(chunk).cloned().collect();
+        rows.extend(fetch_all(connection.reborrow(), Text::Built(&sql), values).await?);
+    }
+    Ok(rows)
+}
+
+impl Connection<'_> {
+    fn reborrow(&mut self) -> Connection<'_> {
+        match self {
+            Connection::Sqlite(connection) => Connection::Sqlite(connection),
+            Connection::Postgres(connection) => Connection::Postgres(connection),
+        }
     }
 }
 

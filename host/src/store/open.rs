@@ -28,6 +28,9 @@ impl Db {
         let wrong =
             |error: sqlx::Error| Error::Address(format!("DATABASE_URL is not the address of a database: {error}"));
         match address.split_once(':').map(|(scheme, _)| scheme) {
+            Some("sqlite") if address.contains(":memory:") || address.contains("mode=memory") => Err(Error::Address(
+                "DATABASE_URL must name a file: a ledger in memory is lost when the program ends".into(),
+            )),
             Some("sqlite") => {
                 let options = SqliteConnectOptions::from_str(address)
                     .map_err(wrong)?

@@ -2,7 +2,7 @@
 
 use super::envelope::{Data, List};
 use super::extract::{Administrator, Body, PathId, Query};
-use super::fields::{EntityFields, Faults, nullable};
+use super::fields::{EntityFields, Faults};
 use super::problem::Problem;
 use super::views::AdminView;
 use crate::accounts;
@@ -12,42 +12,9 @@ use crate::parties::{self, Entity, EntityFilter, Governed};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use serde::Deserialize;
-use serde_json::Value;
-use serde_json::value::RawValue;
 
 pub(super) fn router() -> Router<App> {
     Router::new().route("/admin/entities", get(list)).route("/admin/entities/{id}", get(read).patch(update))
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Request {
-    status: Option<String>,
-    max_positive_balance: Option<Box<RawValue>>,
-    max_negative_balance: Option<Box<RawValue>>,
-    categories: Option<Vec<String>>,
-    name: Option<String>,
-    email: Option<String>,
-    telephone: Option<String>,
-    inc_type: Option<String>,
-    company_number: Option<String>,
-    website: Option<String>,
-    #[serde(default, deserialize_with = "nullable")]
-    declared_turnover: Option<Option<i64>>,
-    description: Option<String>,
-    address: Option<String>,
-    city: Option<String>,
-    region: Option<String>,
-    postal_code: Option<String>,
-    country: Option<String>,
-    show_tags_matched_since_last_login: Option<bool>,
-    receive_daily_match_notification_email: Option<bool>,
-    offers: Option<Vec<String>>,
-    wants: Option<Vec<String>>,
-    /// Here to be refused with a reason, like the next.
-    id: Option<Value>,
-    account_number: Option<Value>,
 }
 
 /// All entities, oldest first; by status, account number, name or e-mail address.
@@ -85,21 +52,16 @@ async fn update(
     State(app): State<App>,
     _administrator: Administrator,
     PathId(id): PathId,
-    Body(request): Body<Request>,
+    Body(fields): Body<EntityFields>,
 ) -> Result<Data<AdminView>, Problem> {
     let entity = found(&app, id).await?;
     let mut faults = Faults::default();
-    if request.id.is_some() {
-        faults.add("The entity ID cannot be changed.");
-    }
-    if request.account_number.is_some() {
-        faults.add("The account number cannot be changed.");
-    }
+    fields.refuse_fixed(&mut faults);
     let unit = &app.ledger.unit;
-    let status = faults.status(request.status.as_deref());
-    let positive = faults.limit("max positive balance", request.max_positive_balance.as_deref(), unit);
-    let negative = faults.limit("max negative balance", request.max_negative_balance.as_deref(), unit);
-    let change = request.fields().change(&mut faults);
+    let status = faults.status(fields.status.as_deref());
+    let positive = faults.limit("max positive balance", fields.max_positive_balance.as_deref(), unit);
+    let negative = faults.limit("max negative balance", fields.max_negative_balance.as_deref(), unit);
+    let change = fields.change(&mut faults);
     faults.check()?;
     let limits = if positive.is_some() || negative.is_some() {
         let now = accounts::balance(&app.db, entity.ledger, entity.account).await?;
@@ -119,29 +81,4 @@ async fn found(app: &App, id: Option<u128>) -> Result<Entity, Problem> {
         None => None,
     };
     entity.ok_or_else(|| Problem::invalid("Please enter valid entity id."))
-}
-
-impl Request {
-    fn fields(self) -> EntityFields {
-        EntityFields {
-            name: self.name,
-            email: self.email,
-            telephone: self.telephone,
-            inc_type: self.inc_type,
-            company_number: self.company_number,
-            website: self.website,
-            declared_turnover: self.declared_turnover,
-            description: self.description,
-            address: self.address,
-            city: self.city,
-            region: self.region,
-            postal_code: self.postal_code,
-            country: self.country,
-            show_tags_matched: self.show_tags_matched_since_last_login,
-            daily_match_email: self.receive_daily_match_notification_email,
-            offers: self.offers,
-            wants: self.wants,
-            categories: self.categories,
-        }
-    }
 }

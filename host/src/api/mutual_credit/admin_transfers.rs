@@ -4,7 +4,7 @@ use super::envelope::{Data, List};
 use super::extract::{Administrator, Body, IdempotencyKey, PathId, Query};
 use super::fields::Faults;
 use super::problem::Problem;
-use super::transfers::{REPLAYED, by_number};
+use super::transfers::{REPLAYED, holders};
 use super::views::{date, number, status_word};
 use crate::accounts::{self, TransferFilter, TransferRecord, TransferStatus};
 use crate::app::App;
@@ -70,7 +70,7 @@ async fn transfer(
     let (Some(payer), Some(payee), Some(amount)) = (payer, payee, amount) else {
         return Err(Problem::invalid("Please provide valid inputs."));
     };
-    let (payer, payee) = (by_number(&app, &payer).await?, by_number(&app, &payee).await?);
+    let [payer, payee] = holders(&app, [&payer, &payee]).await?;
     let made = accounts::Immediate { payer: payer.account, payee: payee.account, amount, key: key.of(session) };
     let made = accounts::transfer_at_once(&app.posting, app.ledger.id, made, &description).await?;
     let (id, repeated) = made.map_err(|rejection| Problem::rejected(rejection, Stage::Begin, &app.ledger.unit))?;
@@ -119,9 +119,9 @@ async fn list(
     }
     faults.check()?;
     if let Some(number) = query.get("account_number") {
-        let entity = parties::entity_by_number(&app.db, number).await?;
-        let Some(entity) = entity else { return Ok(page.of(vec![], 0)) };
-        filter.account = Some(entity.account);
+        let [holder] = parties::holders(&app.db, [number]).await?;
+        let Some(holder) = holder else { return Ok(page.of(vec![], 0)) };
+        filter.account = Some(holder.account);
     }
     let (records, total) = accounts::ledger_page(&app.db, app.ledger.id, &filter, page.offset(), page.size).await?;
     Ok(page.of(views(&app, records).await?, total))

@@ -7,6 +7,7 @@ use crate::identity::{PasswordFault, password_faults};
 use crate::parties::{Change, EntityStatus, TAG_LENGTH_MAX, TAGS_MAX, tag_names};
 use ledger_core::{Amount, Unit};
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 /// The largest amount of one transfer, in minor units: every JSON reader, also one that reads numbers as floats, gets it exactly.
@@ -114,8 +115,9 @@ impl Faults {
     }
 }
 
-/// The fields of an entity, as signup and every PATCH have them.
-#[derive(Default)]
+/// The fields of an entity, as every PATCH has them. A member's PATCH refuses what only administrators change.
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct EntityFields {
     pub(super) name: Option<String>,
     pub(super) email: Option<String>,
@@ -123,6 +125,7 @@ pub(super) struct EntityFields {
     pub(super) inc_type: Option<String>,
     pub(super) company_number: Option<String>,
     pub(super) website: Option<String>,
+    #[serde(default, deserialize_with = "nullable")]
     pub(super) declared_turnover: Option<Option<i64>>,
     pub(super) description: Option<String>,
     pub(super) address: Option<String>,
@@ -130,14 +133,46 @@ pub(super) struct EntityFields {
     pub(super) region: Option<String>,
     pub(super) postal_code: Option<String>,
     pub(super) country: Option<String>,
+    #[serde(rename = "showTagsMatchedSinceLastLogin")]
     pub(super) show_tags_matched: Option<bool>,
+    #[serde(rename = "receiveDailyMatchNotificationEmail")]
     pub(super) daily_match_email: Option<bool>,
     pub(super) offers: Option<Vec<String>>,
     pub(super) wants: Option<Vec<String>>,
+    /// For administrators, like the next three.
     pub(super) categories: Option<Vec<String>>,
+    pub(super) status: Option<String>,
+    pub(super) max_positive_balance: Option<Box<RawValue>>,
+    pub(super) max_negative_balance: Option<Box<RawValue>>,
+    /// Here to be refused with a reason, like the next.
+    pub(super) id: Option<Value>,
+    pub(super) account_number: Option<Value>,
 }
 
 impl EntityFields {
+    /// Refuses what nobody can change.
+    pub(super) fn refuse_fixed(&self, faults: &mut Faults) {
+        if self.id.is_some() {
+            faults.add("The entity ID cannot be changed.");
+        }
+        if self.account_number.is_some() {
+            faults.add("The account number cannot be changed.");
+        }
+    }
+
+    /// Refuses what only administrators change.
+    pub(super) fn refuse_governed(&self, faults: &mut Faults) {
+        if self.status.is_some() {
+            faults.add("The status cannot be changed.");
+        }
+        if self.categories.is_some() {
+            faults.add("The categories can only be changed by an administrator.");
+        }
+        if self.max_positive_balance.is_some() || self.max_negative_balance.is_some() {
+            faults.add("The balance limits can only be changed by an administrator.");
+        }
+    }
+
     /// The change that these fields ask for.
     pub(super) fn change(self, faults: &mut Faults) -> Change {
         let texts = [

@@ -85,7 +85,7 @@ async fn sign_up(State(app): State<App>, Body(request): Body<Request>) -> Result
         daily_match_email: request.receive_daily_match_notification_email,
         offers: request.offers,
         wants: request.wants,
-        categories: None,
+        ..EntityFields::default()
     };
     let change = fields.change(&mut faults);
     faults.check()?;

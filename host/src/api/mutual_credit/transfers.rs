@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::error::{Error, Stage};
 use crate::id_text;
 use crate::identity::Session;
-use crate::parties::{self, Entity};
+use crate::parties::{self, Holder};
 use crate::posting::Key;
 use axum::Router;
 use axum::extract::State;
@@ -125,7 +125,7 @@ async fn parse(app: &App, session: Session, request: ProposalRequest, key: Optio
     else {
         return Err(Problem::invalid("Please provide valid inputs."));
     };
-    let (initiator, receiver) = (by_number(app, &initiator).await?, by_number(app, &receiver).await?);
+    let [initiator, receiver] = holders(app, [&initiator, &receiver]).await?;
     if initiator.person != session.person {
         return Err(Error::Forbidden.into());
     }
@@ -134,8 +134,8 @@ async fn parse(app: &App, session: Session, request: ProposalRequest, key: Optio
         Direction::In => (&receiver, &initiator),
     };
     Ok(Parsed {
-        from: from.account_number.clone(),
-        to: to.account_number.clone(),
+        from: from.number.clone(),
+        to: to.number.clone(),
         proposal: Proposal {
             initiator: initiator.account,
             receiver: receiver.account,
@@ -147,10 +147,13 @@ async fn parse(app: &App, session: Session, request: ProposalRequest, key: Optio
     })
 }
 
-/// The entity of an account number.
-pub(super) async fn by_number(app: &App, number: &str) -> Result<Entity, Problem> {
-    let entity = parties::entity_by_number(&app.db, number).await?;
-    entity.ok_or_else(|| Problem::invalid("Entity not found."))
+/// Who has these account numbers.
+pub(super) async fn holders<const N: usize>(app: &App, numbers: [&str; N]) -> Result<[Holder; N], Problem> {
+    let mut known = vec![];
+    for holder in parties::holders(&app.db, numbers).await? {
+        known.push(holder.ok_or_else(|| Problem::invalid("Entity not found."))?);
+    }
+    Ok(known.try_into().expect("as many as were asked for"))
 }
 
 #[derive(Deserialize)]
@@ -182,7 +185,7 @@ async fn answer(
     let (Some(answer), Some(id)) = (answer, id) else { return Err(Problem::invalid("Transfer not found.")) };
     // An acceptance has no reason for a cancellation.
     let reason = if answer == Answer::Accept { "" } else { &reason };
-    let mine: Vec<_> = parties::entities_of(&app.db, session.person).await?.iter().map(|mine| mine.account).collect();
+    let mine = parties::accounts_of(&app.db, session.person).await?;
     let reply = Reply { transfer: TransferId(id), mine: &mine, answer, reason, limit_reason };
     let answered = accounts::act(&app.db, &app.posting, app.ledger.id, reply).await;
     let record = answered.map_err(|error| problem(&app, error, Stage::Settle))?;
