@@ -16,12 +16,20 @@ pub use row::Row;
 pub use value::{Statement, Value};
 
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool};
+use std::sync::Arc;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 /// A pool of connections to one database.
 #[derive(Clone, Debug)]
 pub enum Db {
     /// Embedded: one file.
-    Sqlite(SqlitePool),
+    Sqlite {
+        /// Readers do not wait for anybody.
+        pool: SqlitePool,
+        /// Writers take turns here, in the order in which they came, and not inside SQLite, where each would block a
+        /// connection that readers need.
+        turn: Arc<Mutex<()>>,
+    },
     /// A server that speaks PostgreSQL.
     Postgres(PgPool),
 }
@@ -30,7 +38,12 @@ pub enum Db {
 #[derive(Debug)]
 pub enum Tx {
     /// Holds SQLite's one write lock from the start, so that it can never fail half way for another writer.
-    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Sqlite {
+        /// The transaction itself.
+        tx: sqlx::Transaction<'static, Sqlite>,
+        /// Held until the transaction ends; a reader has none.
+        turn: Option<OwnedMutexGuard<()>>,
+    },
     /// Read committed; whoever needs more locks rows.
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
@@ -54,7 +67,10 @@ impl Db {
     /// When the database cannot be reached, or stays locked.
     pub async fn begin(&self) -> Result<Tx, Error> {
         Ok(match self {
-            Db::Sqlite(pool) => Tx::Sqlite(pool.begin_with("begin immediate").await?),
+            Db::Sqlite { pool, turn } => {
+                let turn = Some(Arc::clone(turn).lock_owned().await);
+                Tx::Sqlite { tx: pool.begin_with("begin immediate").await?, turn }
+            }
             Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
     }
@@ -65,7 +81,7 @@ impl Db {
     /// When the database cannot be reached.
     pub async fn begin_read(&self) -> Result<Tx, Error> {
         Ok(match self {
-            Db::Sqlite(pool) => Tx::Sqlite(pool.begin().await?),
+            Db::Sqlite { pool, .. } => Tx::Sqlite { tx: pool.begin().await?, turn: None },
             Db::Postgres(pool) => {
                 Tx::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
             }
@@ -78,7 +94,7 @@ impl Db {
     /// See [`Error`].
     pub async fn fetch_all(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
         match self {
-            Db::Sqlite(pool) => {
+            Db::Sqlite { pool, .. } => {
                 fetch_all(Connection::Sqlite(&mut *pool.acquire().await?), Text::Constant(sql), values).await
             }
             Db::Postgres(pool) => {
@@ -99,7 +115,7 @@ impl Db {
         tail: &'static str,
     ) -> Result<Vec<Row>, Error> {
         match self {
-            Db::Sqlite(pool) => {
+            Db::Sqlite { pool, .. } => {
                 fetch_among(Connection::Sqlite(&mut *pool.acquire().await?), head, values, keys, tail).await
             }
             Db::Postgres(pool) => {
@@ -138,7 +154,7 @@ impl Db {
     /// Waits for what is in flight and closes all connections.
     pub async fn close(&self) {
         match self {
-            Db::Sqlite(pool) => pool.close().await,
+            Db::Sqlite { pool, .. } => pool.close().await,
             Db::Postgres(pool) => pool.close().await,
         }
     }
@@ -147,7 +163,7 @@ impl Db {
 impl Tx {
     fn connection(&mut self) -> Connection<'_> {
         match self {
-            Tx::Sqlite(tx) => Connection::Sqlite(&mut *tx),
+            Tx::Sqlite { tx, .. } => Connection::Sqlite(&mut *tx),
             Tx::Postgres(tx) => Connection::Postgres(&mut *tx),
         }
     }
@@ -235,7 +251,10 @@ impl Tx {
     /// See [`Error`].
     pub async fn commit(self) -> Result<(), Error> {
         match self {
-            Tx::Sqlite(tx) => tx.commit().await?,
+            Tx::Sqlite { tx, turn } => {
+                tx.commit().await?;
+                drop(turn);
+            }
             Tx::Postgres(tx) => tx.commit().await?,
         }
         Ok(())

@@ -4,7 +4,9 @@ use super::{Db, Error};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{ConnectOptions, Connection};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
@@ -41,10 +43,12 @@ impl Db {
                     .busy_timeout(BUSY_TIMEOUT);
                 let pool =
                     SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
-                Ok(Db::Sqlite(pool.connect_with(options).await?))
+                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn: Arc::default() })
             }
             Some("postgres" | "postgresql") => {
                 let options = PgConnectOptions::from_str(address).map_err(wrong)?.application_name("hesabu");
+                // A first connection of its own says why when there is none; a pool would only say that it waited.
+                options.connect().await?.close().await?;
                 let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
                 Ok(Db::Postgres(pool.connect_with(options).await?))
             }
@@ -59,7 +63,7 @@ impl Db {
 /// When a migration fails, or the database has one that this program does not know: it is then older than the data.
 pub async fn migrate(db: &Db) -> Result<(), Error> {
     match db {
-        Db::Sqlite(pool) => SQLITE.run(pool).await?,
+        Db::Sqlite { pool, .. } => SQLITE.run(pool).await?,
         Db::Postgres(pool) => POSTGRES.run(pool).await?,
     }
     Ok(())
