@@ -46,12 +46,13 @@ impl Account {
         }
     }
 
-    /// The most that can be sent: `balance − held_out − floor`, at least 0.
+    /// The most that can be sent: `balance − held_out − floor`, at least 0. Never so much that reservations would leave the
+    /// range of [`Amount`]; only an account without a floor can notice.
     pub const fn available(&self) -> Amount {
         Amount::clamped_to_positive(self.above_floor().minor() - self.held_out.minor())
     }
 
-    /// The most that can be received: `ceiling − balance − held_in`, at least 0.
+    /// The most that can be received: `ceiling − balance − held_in`, at least 0, and within the same bound.
     pub const fn room(&self) -> Amount {
         Amount::clamped_to_positive(self.below_ceiling().minor() - self.held_in.minor())
     }

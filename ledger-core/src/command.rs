@@ -76,10 +76,18 @@ pub struct Create {
     /// For holds and requests: later than now, or none. Immediate transfers ignore it.
     pub expires_at: Option<Timestamp>,
     /// True when a client may send the id again: then a refusal that could turn out otherwise later is remembered too,
-    /// and a retry gets the first answer.
+    /// and a retry gets the first answer. Of a linked group that fails, this goes for the command that was the reason;
+    /// the others were not judged, and may be sent again.
     pub keyed: bool,
     /// Digest of what the host stores beside the transfer.
     pub memo: Memo,
+}
+
+impl Create {
+    /// The expiry that counts.
+    pub fn expiry(&self) -> Option<Timestamp> {
+        self.expires_at.filter(|_| self.kind != TransferKind::Immediate)
+    }
 }
 
 /// Settles a transfer that is waiting.

@@ -138,7 +138,7 @@ fn remember_refusal(book: &mut Book, command: &Command, rejection: Rejection, no
         && rejection.retryable()
         && book.transfer(create.id).is_none()
     {
-        book.set_transfer(begin(create, TransferState::Refused(rejection), Amount::ZERO, now));
+        book.set_transfer(Transfer::begun_by(create, TransferState::Refused(rejection), Amount::ZERO, now));
     }
 }
 
@@ -211,7 +211,7 @@ fn create(book: &mut Book, create: &Create, now: Timestamp) -> Outcome {
     if create.payer == create.payee {
         return Err(Rejection::SameAccount);
     }
-    if expiry(create).is_some_and(|expires_at| expires_at <= now) {
+    if create.expiry().is_some_and(|expires_at| expires_at <= now) {
         return Err(Rejection::ExpiryPassed);
     }
     let payer_index = book.index(create.payer).map_err(|_| Rejection::PayerNotFound)?;
@@ -236,7 +236,7 @@ fn create(book: &mut Book, create: &Create, now: Timestamp) -> Outcome {
         }
         TransferKind::Request => (TransferState::Requested, Amount::ZERO),
     };
-    let transfer = begin(create, state, moved, now);
+    let transfer = Transfer::begun_by(create, state, moved, now);
     Ok(record(book, (payer_index, payer), (payee_index, payee), transfer))
 }
 
@@ -246,7 +246,7 @@ fn repeat(first: &Transfer, again: &Create) -> Outcome {
         && first.payer == again.payer
         && first.payee == again.payee
         && first.amount == again.amount
-        && first.expires_at == expiry(again)
+        && first.expires_at == again.expiry()
         && first.memo == again.memo;
     match (same, first.state) {
         (false, _) => Err(Rejection::IdReused),
@@ -349,26 +349,6 @@ fn within(amount: Amount, available: Amount, room: Amount) -> Result<(), Rejecti
         return Err(Rejection::CeilingExceeded { room });
     }
     Ok(())
-}
-
-/// The expiry that counts: an immediate transfer has none.
-fn expiry(create: &Create) -> Option<Timestamp> {
-    create.expires_at.filter(|_| create.kind != TransferKind::Immediate)
-}
-
-fn begin(create: &Create, state: TransferState, moved: Amount, now: Timestamp) -> Transfer {
-    Transfer {
-        id: create.id,
-        kind: create.kind,
-        payer: create.payer,
-        payee: create.payee,
-        amount: create.amount,
-        moved,
-        state,
-        expires_at: expiry(create),
-        created_at: now,
-        memo: create.memo,
-    }
 }
 
 fn record(book: &mut Book, payer: (usize, Account), payee: (usize, Account), transfer: Transfer) -> Receipt {

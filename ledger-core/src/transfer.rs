@@ -1,6 +1,6 @@
 //! How money moves: a transfer and the states it passes through. The rules for passing are in `posting.rs`.
 
-use crate::{AccountId, Amount, Memo, Rejection, Timestamp, TransferId};
+use crate::{AccountId, Amount, Create, Memo, Rejection, Timestamp, TransferId};
 
 /// How a transfer was begun.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -60,6 +60,22 @@ pub struct Transfer {
 }
 
 impl Transfer {
+    /// The transfer that a command begins. An immediate one has no expiry.
+    pub fn begun_by(create: &Create, state: TransferState, moved: Amount, now: Timestamp) -> Transfer {
+        Transfer {
+            id: create.id,
+            kind: create.kind,
+            payer: create.payer,
+            payee: create.payee,
+            amount: create.amount,
+            moved,
+            state,
+            expires_at: create.expiry(),
+            created_at: now,
+            memo: create.memo,
+        }
+    }
+
     /// True while it waits to be settled.
     pub const fn is_pending(&self) -> bool {
         matches!(self.state, TransferState::Held | TransferState::Requested)

@@ -6,7 +6,9 @@
 use super::Key;
 use super::rows::TransferRow;
 use crate::store::{Error, Row, Tx, Value};
-use ledger_core::{Command, LedgerId, Rejection, Timestamp, Transfer, TransferId, TransferState, Verdict, codec};
+use ledger_core::{
+    Amount, Command, LedgerId, Rejection, Timestamp, Transfer, TransferId, TransferState, Verdict, codec,
+};
 use std::collections::HashMap;
 
 /// What a key stands for.
@@ -49,18 +51,8 @@ fn known(row: &Row) -> Result<Known, Error> {
                 return Err(corrupt());
             };
             let Command::Create(create) = item.command else { return Err(corrupt()) };
-            let transfer = Transfer {
-                id: create.id,
-                kind: create.kind,
-                payer: create.payer,
-                payee: create.payee,
-                amount: create.amount,
-                moved: ledger_core::Amount::ZERO,
-                state: TransferState::Refused(rejection),
-                expires_at: create.expires_at,
-                created_at: Timestamp(row.int("at")?),
-                memo: create.memo,
-            };
+            let at = Timestamp(row.int("at")?);
+            let transfer = Transfer::begun_by(&create, TransferState::Refused(rejection), Amount::ZERO, at);
             Some(TransferRow { transfer, position: 0 })
         }
         _ => None,

@@ -16,6 +16,11 @@ use ledger_core::{
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+const PAYER_LINKS: [&str; 6] =
+    ["payer_entry", "payer_prev", "payer_jump", "payer_begun", "payer_posted", "payer_ended"];
+const PAYEE_LINKS: [&str; 6] =
+    ["payee_entry", "payee_prev", "payee_jump", "payee_begun", "payee_posted", "payee_ended"];
+
 /// Rows read at a time.
 const CHUNK: i64 = 1024;
 
@@ -206,7 +211,9 @@ impl<'l> Replay<'l> {
                     accounts.extend([create.payer, create.payee]);
                     // A repeated command changes nothing; it is in the journal only for the sake of its group.
                     if *verdict == Verdict::Repeated {
-                        transfers.insert(create.id, settled(create, now));
+                        // Its state does not matter, only that it is there with the same content.
+                        let posted = TransferState::Posted;
+                        transfers.insert(create.id, Transfer::begun_by(create, posted, create.amount, now));
                     }
                 }
                 Command::Settle(settle) => {
@@ -255,25 +262,8 @@ impl<'l> Replay<'l> {
             ("payer_balance", receipt.payer_balance.minor()),
             ("payee_balance", receipt.payee_balance.minor()),
         ];
-        let columns = [
-            (
-                "payer",
-                transfer.payer,
-                ["payer_entry", "payer_prev", "payer_jump", "payer_begun", "payer_posted", "payer_ended"],
-            ),
-            (
-                "payee",
-                transfer.payee,
-                ["payee_entry", "payee_prev", "payee_jump", "payee_begun", "payee_posted", "payee_ended"],
-            ),
-        ];
-        for (_, account, names) in columns {
-            let empty = || AccountRow::new(Account::open(account, Amount::ZERO, Amount::ZERO));
-            let link = self.accounts.entry(account).or_insert_with(empty).chain.push(position, step);
-            let totals = link.totals;
-            let values = [link.entry, link.prev, link.jump, totals.begun, totals.posted, totals.ended];
-            expected.extend(names.into_iter().zip(values));
-        }
+        expected.extend(self.links(transfer.payer, PAYER_LINKS, position, step));
+        expected.extend(self.links(transfer.payee, PAYEE_LINKS, position, step));
         for (column, value) in expected {
             if row.int(column)? != value {
                 return Err(fault(place, format!("{column} is {} and should be {value}", row.int(column)?)));
@@ -298,6 +288,21 @@ impl<'l> Replay<'l> {
         }
         self.steps = position;
         Ok(())
+    }
+
+    /// What a row carries of one account's chain, by column; appends it to the replay's own.
+    fn links(
+        &mut self,
+        account: AccountId,
+        columns: [&'static str; 6],
+        position: i64,
+        step: Step,
+    ) -> [(&'static str, i64); 6] {
+        let empty = || AccountRow::new(Account::open(account, Amount::ZERO, Amount::ZERO));
+        let link = self.accounts.entry(account).or_insert_with(empty).chain.push(position, step);
+        let totals = link.totals;
+        let values = [link.entry, link.prev, link.jump, totals.begun, totals.posted, totals.ended];
+        std::array::from_fn(|place| (columns[place], values[place]))
     }
 
     async fn next_row(&mut self, tx: &mut Tx) -> Result<Option<Row>, Stop> {
@@ -374,21 +379,5 @@ impl<'l> Replay<'l> {
             return Err(fault("accounts", format!("their balances sum to {sum} and not to zero")));
         }
         Ok(())
-    }
-}
-
-/// A transfer that a repeated command repeats. Its state does not matter, only that it is there with the same content.
-fn settled(create: &ledger_core::Create, now: Timestamp) -> Transfer {
-    Transfer {
-        id: create.id,
-        kind: create.kind,
-        payer: create.payer,
-        payee: create.payee,
-        amount: create.amount,
-        moved: create.amount,
-        state: TransferState::Posted,
-        expires_at: create.expires_at,
-        created_at: now,
-        memo: create.memo,
     }
 }

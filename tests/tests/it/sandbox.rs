@@ -1,0 +1,47 @@
+//! The component in its sandbox gives the answers of the native core, and the same accounts.
+//!
+//! Method: each batch of a random history goes to both with the same book. What the component says was changed is kept for its next
+//! batch, as the host does; so a difference cannot hide.
+
+use hesabu::engine::{self, COMPONENT, Engine};
+use hesabu_tests::{commands, explore::explore};
+use ledger_core::{Account, AccountId, Book, TransferId, post};
+use proptest::prelude::*;
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet};
+
+#[test]
+fn the_core_and_the_component_agree() {
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
+    let engine = Engine::load(COMPONENT).expect("the component was built with this program");
+    let commands_seen = Cell::new(0);
+    explore(160, &commands::histories(), |history| {
+        let mut native = Book::new([]);
+        let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
+        let mut ids: BTreeSet<TransferId> = BTreeSet::new();
+        for batch in history {
+            let book = engine::Book {
+                accounts: accounts.values().copied().collect(),
+                transfers: ids.iter().filter_map(|id| native.transfer(*id)).copied().collect(),
+            };
+            let mut loaded = Book::load(&book.accounts, &book.transfers).expect("no id is there twice");
+            let outcomes = post(&mut loaded, &batch.items, batch.now);
+            let posted = runtime.block_on(engine.post(book.clone(), batch.items.clone(), batch.now));
+            let posted = posted.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+            prop_assert_eq!(&posted.outcomes, &outcomes);
+            prop_assert!(posted.accounts.iter().eq(loaded.changed_accounts()));
+            let first = batch.items[0].command;
+            let foreseen = runtime.block_on(engine.preview(book, first, batch.now));
+            prop_assert_eq!(foreseen.map_err(|error| TestCaseError::fail(format!("{error:?}")))?, {
+                ledger_core::preview(&native, first, batch.now)
+            });
+            commands_seen.set(commands_seen.get() + outcomes.len());
+            accounts.extend(posted.accounts.iter().map(|account| (account.id, *account)));
+            ids.extend(batch.items.iter().filter_map(|item| commands::begins(&item.command)));
+            native = loaded;
+        }
+        Ok(())
+    });
+    println!("{} commands", commands_seen.get());
+    assert!(commands_seen.get() >= 5_000, "only {} commands", commands_seen.get());
+}
