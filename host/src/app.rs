@@ -8,6 +8,7 @@ use crate::store::{self, Db};
 use crate::system_clock;
 use anyhow::{Context, bail};
 use ledger_core::Amount;
+use std::sync::Arc;
 
 /// The name of the ledger behind the mutual-credit surface.
 const MUTUAL_CREDIT: &str = "mutual-credit";
@@ -49,7 +50,7 @@ impl App {
         }
         let keys = TokenKeys::load_or_make(&config.token_key)?;
         Ok(App {
-            posting: Posting::new(db.clone(), engine, system_clock),
+            posting: Posting::new(db.clone(), engine, Arc::new(system_clock)),
             identity: Identity::new(db.clone(), keys),
             db,
             ledger,

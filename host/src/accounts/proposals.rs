@@ -109,7 +109,7 @@ pub async fn propose(
 ) -> Result<(Transfer, bool), ProposalError> {
     let group = |kind| {
         let entry = Entry::new(Command::Create(proposal.create(kind)), &proposal.description);
-        Group { entries: vec![entry.with_key(proposal.key)], companions: vec![] }
+        Group::from(entry.minted().with_key(proposal.key))
     };
     if proposal.direction == Direction::In && !posting.knows(ledger, proposal.key).await? {
         affordable(posting, ledger, proposal).await?;
@@ -156,8 +156,8 @@ pub async fn transfer_at_once(
         keyed: false,
         memo: Memo::NONE,
     };
-    let entry = Entry::new(Command::Create(create), description).with_key(key);
-    let outcome = posting.submit_one(ledger, Group { entries: vec![entry], companions: vec![] }).await?;
+    let entry = Entry::new(Command::Create(create), description).minted().with_key(key);
+    let outcome = posting.submit_one(ledger, Group::from(entry)).await?;
     match outcome {
         Ok(Receipt::Transfer(receipt)) => Ok(Ok((receipt.transfer.id, false))),
         Ok(Receipt::Repeated(first)) => Ok(Ok((first.id, true))),

@@ -113,11 +113,13 @@ async fn load(tx: &mut Tx, ledger: LedgerId, groups: &[Group]) -> Result<Loaded,
     let keys: Vec<Key> = groups.iter().flat_map(|group| &group.entries).filter_map(|entry| entry.key).collect();
     let known = idempotency::load(tx, ledger, &keys).await?;
     let (items, repeated) = resolve_keys(groups, &known);
+    let minted =
+        groups.iter().flat_map(|group| &group.entries).zip(&repeated).map(|(entry, again)| entry.minted && !again);
     let refused = known.into_values().filter_map(|known| known.refused).map(|row| (row.transfer.id, row));
     let mut transfers: BTreeMap<TransferId, TransferRow> = refused.collect();
 
     let named: BTreeSet<TransferId> =
-        items.iter().zip(&repeated).filter_map(|(item, repeated)| stored_transfer(item, *repeated)).collect();
+        items.iter().zip(minted).filter_map(|(item, minted)| stored_transfer(item, minted)).collect();
     let named: Vec<TransferId> = named.into_iter().filter(|id| !transfers.contains_key(id)).collect();
     let stored = rows::load_transfers(tx, ledger, &named).await?;
     transfers.extend(stored.into_iter().map(|row| (row.transfer.id, row)));
@@ -135,13 +137,12 @@ async fn load(tx: &mut Tx, ledger: LedgerId, groups: &[Group]) -> Result<Loaded,
 pub(super) async fn load_one(
     tx: &mut Tx,
     ledger: LedgerId,
-    command: Command,
+    group: Group,
     clock: Timestamp,
 ) -> Result<(Book, Timestamp), Error> {
     let sql = "select head_at from ledger where ledger_id = $1";
     let head = tx.fetch_optional(sql, vec![ledger.0.into()]).await?;
     let at = head.map(|row| row.int("head_at")).transpose()?.map_or(clock, Timestamp);
-    let group = Group { entries: vec![Entry { command, memo: String::new(), key: None }], companions: vec![] };
     Ok((load(tx, ledger, &[group]).await?.book(), clock.max(at)))
 }
 
@@ -164,11 +165,11 @@ fn resolve_keys(groups: &[Group], known: &HashMap<Key, Known>) -> (Vec<Item>, Ve
     (items, repeated)
 }
 
-/// The transfer that may be stored already: one that is settled, or whose id came from outside. An id minted for this command is new.
-fn stored_transfer(item: &Item, repeated: bool) -> Option<TransferId> {
+/// The transfer that may be stored already: one that is settled, or whose id was not made for this command.
+fn stored_transfer(item: &Item, minted: bool) -> Option<TransferId> {
     match &item.command {
         Command::Settle(settle) => Some(settle.transfer),
-        Command::Create(create) if repeated => Some(create.id),
+        Command::Create(create) if !minted => Some(create.id),
         Command::Create(_) | Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_) => None,
     }
 }

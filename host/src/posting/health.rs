@@ -41,7 +41,7 @@ impl Health {
 const RULES: [(&str, &str); 6] = [
     (
         "the balances of the ledger sum to zero",
-        "select case when coalesce(sum(balance), 0) = 0 then 0 else 1 end as n from account where ledger_id = $1",
+        "select count(*) as n from (select sum(balance) as total from account where ledger_id = $1) b where b.total <> 0",
     ),
     (
         "every balance is the sum of what was moved",

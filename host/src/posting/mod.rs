@@ -31,6 +31,7 @@ mod verify; // the proof: replay of the journal
 pub use health::{Check, Health, health};
 pub use history::Step;
 pub use ledgers::{Ledger, ensure_ledger, ledgers};
+pub use rows::{account, transfer};
 pub use verify::{Fault, Report, verify};
 
 use crate::engine::{self, Engine, EngineError};
@@ -44,7 +45,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
 /// Tells the time. An argument, so that tests can turn it back.
-pub type Clock = fn() -> Timestamp;
+pub type Clock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
 
 /// Where commands are handed in. Clones share their lanes.
 #[derive(Clone)]
@@ -78,6 +79,8 @@ pub struct Entry {
     memo: String,
     /// For a command that begins a transfer: what a client sent to be safe when it retries.
     key: Option<Key>,
+    /// The id of the transfer that the command begins was made for it, so nobody has used it before.
+    minted: bool,
 }
 
 /// Digest of who sent a key and the key itself: the same key of somebody else is another key.
@@ -114,7 +117,7 @@ impl Entry {
             Command::Settle(settle) => Command::Settle(ledger_core::Settle { memo: digest, ..settle }),
             account @ (Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_)) => account,
         };
-        Entry { command, memo: memo.to_owned(), key: None }
+        Entry { command, memo: memo.to_owned(), key: None, minted: false }
     }
 
     /// The same, safe to retry: whoever sends `key` again gets the first answer again.
@@ -125,6 +128,12 @@ impl Entry {
             self.key = key;
         }
         self
+    }
+
+    /// The same, whose transfer id was made for it and needs no look-up.
+    #[must_use]
+    pub fn minted(self) -> Entry {
+        Entry { minted: true, ..self }
     }
 }
 
@@ -150,7 +159,7 @@ fn first_128(digest: &[u8]) -> u128 {
 impl Group {
     /// One command alone.
     pub fn of(command: Command, memo: &str) -> Group {
-        Group { entries: vec![Entry::new(command, memo)], companions: vec![] }
+        Group::from(Entry::new(command, memo))
     }
 
     /// With statements that become durable together with it.
@@ -158,6 +167,12 @@ impl Group {
     pub fn with(mut self, companions: Vec<Statement>) -> Group {
         self.companions = companions;
         self
+    }
+}
+
+impl From<Entry> for Group {
+    fn from(entry: Entry) -> Group {
+        Group { entries: vec![entry], companions: vec![] }
     }
 }
 
@@ -195,7 +210,7 @@ impl Posting {
     /// See [`PostingError`].
     pub async fn preview(&self, ledger: LedgerId, command: Command) -> Result<Outcome, PostingError> {
         let mut tx = self.inner.db.begin_read().await?;
-        let (book, now) = batch::load_one(&mut tx, ledger, command, (self.inner.clock)()).await?;
+        let (book, now) = batch::load_one(&mut tx, ledger, Group::of(command, ""), (self.inner.clock)()).await?;
         drop(tx);
         Ok(self.inner.engine.preview(book, command, now).await?)
     }
@@ -220,7 +235,13 @@ impl Posting {
     fn lane(&self, ledger: LedgerId) -> Lane {
         let mut lanes = self.lanes();
         let start = || {
-            Lane::start(self.inner.db.clone(), self.inner.engine.clone(), self.inner.clock, ledger, &self.inner.tasks)
+            Lane::start(
+                self.inner.db.clone(),
+                self.inner.engine.clone(),
+                self.inner.clock.clone(),
+                ledger,
+                &self.inner.tasks,
+            )
         };
         lanes.entry(ledger).or_insert_with(start).clone()
     }

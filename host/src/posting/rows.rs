@@ -1,7 +1,7 @@
 //! Accounts and transfers as they are stored: reading them for a batch, and the statements that write them. Decides nothing.
 
 use super::history::{Chain, Link, Step, Totals};
-use crate::store::{Error, Row, Tx, Value};
+use crate::store::{Db, Error, Row, Tx, Value};
 use ledger_core::{
     Account, AccountId, AccountStatus, Amount, LedgerId, Memo, Timestamp, Transfer, TransferId, TransferKind,
     TransferState,
@@ -54,6 +54,24 @@ pub(super) async fn load_accounts(tx: &mut Tx, ledger: LedgerId, ids: &[AccountI
         )
         .await?;
     rows.iter().map(account_row).collect()
+}
+
+/// An account as it is stored.
+///
+/// # Errors
+/// When the database fails.
+pub async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, Error> {
+    let mut tx = db.begin_read().await?;
+    Ok(load_accounts(&mut tx, ledger, &[id]).await?.pop().map(|row| row.account))
+}
+
+/// A transfer as it is stored.
+///
+/// # Errors
+/// When the database fails.
+pub async fn transfer(db: &Db, ledger: LedgerId, id: TransferId) -> Result<Option<Transfer>, Error> {
+    let mut tx = db.begin_read().await?;
+    Ok(load_transfers(&mut tx, ledger, &[id]).await?.pop().map(|row| row.transfer))
 }
 
 pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {

@@ -19,6 +19,16 @@ pub trait Decide: Send {
     fn account(&mut self, id: AccountId) -> Answering<'_, Option<Account>>;
     /// A transfer as it is now.
     fn transfer(&mut self, id: TransferId) -> Answering<'_, Option<Transfer>>;
+
+    /// Whether a batch can end inside of a group.
+    fn leaves_groups_open(&self) -> bool {
+        true
+    }
+
+    /// Proves what was decided, where there is something to prove.
+    fn prove(&mut self) -> Answering<'_, ()> {
+        Box::pin(async {})
+    }
 }
 
 /// A runner for whatever decides the core's commands.
@@ -150,6 +160,14 @@ impl<D: Decide> Runner for Ledger<D> {
 
     fn run<'a>(&'a mut self, step: &'a Step) -> Answering<'a, String> {
         Box::pin(self.answer(step))
+    }
+
+    fn leaves_groups_open(&self) -> bool {
+        self.decider.leaves_groups_open()
+    }
+
+    fn prove(&mut self) -> Answering<'_, ()> {
+        self.decider.prove()
     }
 
     fn run_linked<'a>(&'a mut self, steps: Vec<&'a Step>, tie: Tie) -> Answering<'a, Vec<String>> {

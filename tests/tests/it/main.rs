@@ -1,8 +1,8 @@
 //! One binary for all integration tests, so that everything is linked once.
 
-mod codec;
-mod golden; // and that form never changes
+mod scenarios; // the rules, told as texts, on every path
 mod model; // the core and the naive model answer alike
-mod sandbox;
-mod scenarios; // the rules, told as texts // the core and the component answer alike // every value has one canonical form
+mod sandbox; // the core and the component answer alike
+mod codec; // every value has one canonical form
+mod golden; // and that form never changes
 mod tidy; // the house rules

@@ -64,7 +64,7 @@ async fn update(
     let change = fields.change(&mut faults);
     faults.check()?;
     let limits = if positive.is_some() || negative.is_some() {
-        let now = accounts::balance(&app.db, entity.ledger, entity.account).await?;
+        let now = accounts::account(&app.db, entity.ledger, entity.account).await?;
         Some((negative.map_or(now.floor, ledger_core::Amount::negated), positive.unwrap_or(now.ceiling)))
     } else {
         None

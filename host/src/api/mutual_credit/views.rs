@@ -2,12 +2,12 @@
 //! (not built yet), and the administrator's.
 
 use super::problem::Problem;
-use crate::accounts::{self, Balance, TransferRecord, TransferStatus};
+use crate::accounts::{self, TransferRecord, TransferStatus};
 use crate::app::App;
 use crate::id_text;
 use crate::identity::Person;
 use crate::parties::{self, Entity};
-use ledger_core::{AccountId, Amount, Unit};
+use ledger_core::{Account, AccountId, Amount, Unit};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
@@ -96,7 +96,7 @@ pub(super) struct AdminView {
 
 impl OwnerView {
     pub(super) async fn of(app: &App, entity: Entity) -> Result<OwnerView, Problem> {
-        let Balance { balance, floor, ceiling } = accounts::balance(&app.db, entity.ledger, entity.account).await?;
+        let Account { balance, floor, ceiling, .. } = accounts::account(&app.db, entity.ledger, entity.account).await?;
         let waiting = accounts::pending(&app.db, entity.ledger, entity.account).await?;
         let unit = &app.ledger.unit;
         let details = entity.details;
