@@ -119,35 +119,34 @@ pub async fn page(
 /// Walks an account's chain back from its newest row ($3) and finds the rows at which the counter ($6: 1 begun, 2 posted,
 /// 3 ended) went up to $4, $4 − 1, … down to $5 + 1.
 ///
-/// At each row: while a jump does not go past the row sought, jump; else, if this is the row, note it and seek the one
-/// before; go to the row before.
-const WALK: &str = "
-with recursive walk(position, target, found) as (
-    select cast($3 as bigint), cast($4 as bigint), cast(0 as bigint)
-    union all
-    select
-        case when coalesce(case when j.payer_id = $2
-                           then case $6 when 1 then j.payer_begun when 2 then j.payer_posted else j.payer_ended end
-                           else case $6 when 1 then j.payee_begun when 2 then j.payee_posted else j.payee_ended end end, 0) >= w.target
-             then j.position
-             else case when t.payer_id = $2 then t.payer_prev else t.payee_prev end end,
-        case when coalesce(case when j.payer_id = $2
-                           then case $6 when 1 then j.payer_begun when 2 then j.payer_posted else j.payer_ended end
-                           else case $6 when 1 then j.payee_begun when 2 then j.payee_posted else j.payee_ended end end, 0) < w.target
-                  and case $6 when 1 then t.step in (1, 2, 3) when 2 then t.step in (1, 10, 12) else t.step in (11, 13, 14, 15) end
-             then w.target - 1 else w.target end,
-        case when coalesce(case when j.payer_id = $2
-                           then case $6 when 1 then j.payer_begun when 2 then j.payer_posted else j.payer_ended end
-                           else case $6 when 1 then j.payee_begun when 2 then j.payee_posted else j.payee_ended end end, 0) < w.target
-                  and case $6 when 1 then t.step in (1, 2, 3) when 2 then t.step in (1, 10, 12) else t.step in (11, 13, 14, 15) end
-             then t.position else 0 end
-    from walk w
-    join transfer t on t.ledger_id = $1 and t.position = w.position
-    left join transfer j on j.ledger_id = $1
-         and j.position = case when t.payer_id = $2 then t.payer_jump else t.payee_jump end
-    where w.target > $5
-)
-select found from walk where found > 0";
+/// At each row: while a jump does not go past the row sought, jump. Else, if this is the row sought (the counter went up
+/// here, to the number sought), note it and seek the one before. Else go to the row before.
+const WALK: &str = const_format::formatcp!(
+    "with recursive walk(position, target, found) as (
+        select cast($3 as bigint), cast($4 as bigint), cast(0 as bigint)
+        union all
+        select case when {JUMPED} >= w.target then j.position when t.payer_id = $2 then t.payer_prev else t.payee_prev end,
+               case when {JUMPED} < w.target and {SOUGHT} then w.target - 1 else w.target end,
+               case when {JUMPED} < w.target and {SOUGHT} then t.position else 0 end
+        from walk w
+        join transfer t on t.ledger_id = $1 and t.position = w.position
+        left join transfer j on j.ledger_id = $1
+             and j.position = case when t.payer_id = $2 then t.payer_jump else t.payee_jump end
+        where w.target > $5
+     )
+     select found from walk where found > 0"
+);
+
+/// The counter at the row that the jump leads to, 0 when it leads nowhere.
+const JUMPED: &str = "coalesce(case when j.payer_id = $2
+        then case $6 when 1 then j.payer_begun when 2 then j.payer_posted else j.payer_ended end
+        else case $6 when 1 then j.payee_begun when 2 then j.payee_posted else j.payee_ended end end, 0)";
+
+/// Whether the counter went up at this row, to the number sought.
+const SOUGHT: &str = "(case when t.payer_id = $2
+        then case $6 when 1 then t.payer_begun when 2 then t.payer_posted else t.payer_ended end
+        else case $6 when 1 then t.payee_begun when 2 then t.payee_posted else t.payee_ended end end = w.target
+    and case $6 when 1 then t.step in (1, 2, 3) when 2 then t.step in (1, 10, 12) else t.step in (11, 13, 14, 15) end)";
 
 /// The transfers that these rows began, settled, or are; in the order of the positions.
 async fn records_at(tx: &mut Tx, ledger: LedgerId, positions: &[i64]) -> Result<Vec<TransferRecord>, Error> {

@@ -232,15 +232,20 @@ impl Tx {
         rows: Vec<Value>,
         tail: &'static str,
     ) -> Result<(), Error> {
+        let mut connection = self.connection();
         for chunk in rows.chunks(VALUES_MAX / width * width) {
             let mut sql = String::from(head);
             for row in 0..chunk.len() / width {
                 sql.push_str(if row == 0 { " (" } else { ", (" });
-                placeholders(&mut sql, row * width + 1, width);
+                for column in 1..=width {
+                    let comma = if column == 1 { "" } else { ", " };
+                    sql.push_str(comma);
+                    sql.push_str(&connection.placeholder(row * width + column));
+                }
                 sql.push(')');
             }
             sql.push_str(tail);
-            execute(self.connection(), Text::Built(&sql), chunk.to_vec()).await?;
+            execute(connection.reborrow(), Text::Built(&sql), chunk.to_vec()).await?;
         }
         Ok(())
     }
@@ -264,11 +269,24 @@ impl Tx {
 /// The most values of one statement: SQLite takes 32,766, PostgreSQL twice as many.
 const VALUES_MAX: usize = 32_000;
 
-fn placeholders(sql: &mut String, first: usize, count: usize) {
-    use std::fmt::Write;
-    for number in first..first + count {
-        let comma = if number == first { "" } else { ", " };
-        write!(sql, "{comma}${number}").expect("writing to a String does not fail");
+/// The most keys of one list: these are numbered, see [`Connection::placeholder`].
+const KEYS_MAX: usize = 500;
+
+impl Connection<'_> {
+    /// The placeholder of value number `number` in a statement that has no others. SQLite looks a numbered one up among all that
+    /// came before, so that a long list takes it the square of the time; it counts plain ones by itself.
+    fn placeholder(&self, number: usize) -> String {
+        match self {
+            Connection::Sqlite(_) => "?".into(),
+            Connection::Postgres(_) => format!("${number}"),
+        }
+    }
+
+    fn reborrow(&mut self) -> Connection<'_> {
+        match self {
+            Connection::Sqlite(connection) => Connection::Sqlite(connection),
+            Connection::Postgres(connection) => Connection::Postgres(connection),
+        }
     }
 }
 
@@ -280,25 +298,14 @@ async fn fetch_among(
     tail: &'static str,
 ) -> Result<Vec<Row>, Error> {
     let mut rows = Vec::new();
-    for chunk in keys.chunks(VALUES_MAX - values.len()) {
-        let mut sql = String::from(head);
-        sql.push('(');
-        placeholders(&mut sql, values.len() + 1, chunk.len());
-        sql.push(')');
-        sql.push_str(tail);
+    for chunk in keys.chunks(KEYS_MAX) {
+        let numbers = values.len() + 1..=values.len() + chunk.len();
+        let list: Vec<String> = numbers.map(|number| format!("${number}")).collect();
+        let sql = format!("{head}({}){tail}", list.join(", "));
         let values = values.iter().chain(chunk).cloned().collect();
         rows.extend(fetch_all(connection.reborrow(), Text::Built(&sql), values).await?);
     }
     Ok(rows)
-}
-
-impl Connection<'_> {
-    fn reborrow(&mut self) -> Connection<'_> {
-        match self {
-            Connection::Sqlite(connection) => Connection::Sqlite(connection),
-            Connection::Postgres(connection) => Connection::Postgres(connection),
-        }
-    }
 }
 
 async fn fetch_all(connection: Connection<'_>, text: Text<'_>, values: Vec<Value>) -> Result<Vec<Row>, Error> {

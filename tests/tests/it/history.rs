@@ -1,0 +1,183 @@
+//! Pages of an account's history, read along its chain, are those of a list that was kept naively. On both databases.
+
+use hesabu::accounts::{self, Listing, TransferStatus};
+use hesabu::engine::{COMPONENT, Engine};
+use hesabu::posting::{self, Entry, Group, Ledger, Posting};
+use hesabu::store::Db;
+use hesabu_tests::database;
+use ledger_core::{
+    AccountId, AccountStatus, Action, Amount, Command, Create, Memo, OpenAccount, Settle, TransferId, TransferKind,
+    Unit,
+};
+use std::sync::Arc;
+use std::time::Instant;
+
+const ACCOUNTS: [AccountId; 3] = [AccountId(1), AccountId(2), AccountId(3)];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_those_of_a_naive_list_on_sqlite() {
+    pages_are_those_of_a_naive_list(database::Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_are_those_of_a_naive_list_on_postgres() {
+    pages_are_those_of_a_naive_list(database::Engine::Postgres).await;
+}
+
+/// A transfer as the naive list has it: when it began and when it was settled, counted in commands.
+struct Kept {
+    id: TransferId,
+    parties: [AccountId; 2],
+    begun: usize,
+    settled: Option<(usize, TransferStatus)>,
+}
+
+/// Begins and settles 400 transfers between three accounts, pseudo-randomly but always the same, in batches of many
+/// sizes; then reads every page of every list.
+async fn pages_are_those_of_a_naive_list(engine: database::Engine) {
+    let database = engine.fresh().await;
+    let (db, posting, ledger) = start(&database.open().await).await;
+    let mut kept: Vec<Kept> = vec![];
+    let (mut commands, mut random) = (vec![], Random(42));
+    for turn in 0..700 {
+        let waiting: Vec<usize> = (0..kept.len()).filter(|place| kept[*place].settled.is_none()).collect();
+        let settles = !waiting.is_empty() && random.below(3) == 0;
+        if settles {
+            let transfer = &mut kept[waiting[random.below(waiting.len())]];
+            let (action, status) = settlement(transfer.id, &mut random);
+            transfer.settled = Some((turn, status));
+            commands.push(Command::Settle(Settle { transfer: transfer.id, action, memo: Memo::NONE }));
+        } else {
+            let payer = random.below(3);
+            let payee = (payer + 1 + random.below(2)) % 3;
+            let parties = [ACCOUNTS[payer], ACCOUNTS[payee]];
+            let kind = [TransferKind::Immediate, TransferKind::Hold, TransferKind::Request][random.below(3)];
+            // The id tells the kind again when the transfer is settled.
+            let id = TransferId((u128::try_from(turn).unwrap() + 1) * 3 + kind_number(kind));
+            commands.push(begin(id, kind, parties));
+            let settled = (kind == TransferKind::Immediate).then_some((turn, TransferStatus::Completed));
+            kept.push(Kept { id, parties, begun: turn, settled });
+        }
+        if random.below(7) == 0 || turn == 699 {
+            submit(&posting, &ledger, std::mem::take(&mut commands)).await;
+        }
+    }
+    for account in ACCOUNTS {
+        for listing in [
+            Listing::All,
+            Listing::Only(TransferStatus::Initiated),
+            Listing::Only(TransferStatus::Completed),
+            Listing::Only(TransferStatus::Cancelled),
+        ] {
+            let expected = naive(&kept, account, listing);
+            assert!(expected.len() > 2, "the history is too poor to prove anything");
+            for size in [1, 7, 100] {
+                let mut found = vec![];
+                for page in 0.. {
+                    let (records, total) =
+                        accounts::page(&db, ledger.id, account, listing, page * size, size).await.unwrap();
+                    assert_eq!(usize::try_from(total).unwrap(), expected.len(), "{account:?} {listing:?}");
+                    if records.is_empty() {
+                        break;
+                    }
+                    found.extend(records.into_iter().map(|record| record.id));
+                }
+                assert!(found == expected, "{account:?} {listing:?} in pages of {size}");
+            }
+        }
+    }
+    let reports = posting::verify(&db, &Engine::load(COMPONENT).unwrap(), |_, _| {}).await.unwrap();
+    assert_eq!(reports[0].fault, None);
+}
+
+/// The list that the chain must agree with: newest first, by beginning for all and what waits, else by settlement.
+fn naive(kept: &[Kept], account: AccountId, listing: Listing) -> Vec<TransferId> {
+    let mut found: Vec<(usize, TransferId)> = kept
+        .iter()
+        .filter(|transfer| transfer.parties.contains(&account))
+        .filter_map(|transfer| match (listing, transfer.settled) {
+            (Listing::All, _) | (Listing::Only(TransferStatus::Initiated), None) => Some((transfer.begun, transfer.id)),
+            (Listing::Only(status), Some((turn, settled))) if status == settled => Some((turn, transfer.id)),
+            _ => None,
+        })
+        .collect();
+    found.sort_unstable_by(|a, b| b.cmp(a));
+    found.into_iter().map(|(_, id)| id).collect()
+}
+
+/// A long history is as quick to read at its far end as at its near one: the first and the last page of 30,000 transfers.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_far_end_of_a_long_history_is_near() {
+    let database = database::Engine::Sqlite.fresh().await;
+    let (db, posting, ledger) = start(&database.open().await).await;
+    for batch in 0..6_u128 {
+        let id = |place: u128| TransferId(batch * 5_000 + place + 1);
+        let commands = (0..5_000).map(|place| begin(id(place), TransferKind::Immediate, [ACCOUNTS[0], ACCOUNTS[1]]));
+        submit(&posting, &ledger, commands.collect()).await;
+    }
+    let completed = Listing::Only(TransferStatus::Completed);
+    let mut times = vec![];
+    for offset in [0, 14_995, 29_990] {
+        let started = Instant::now();
+        let (records, total) = accounts::page(&db, ledger.id, ACCOUNTS[0], completed, offset, 10).await.unwrap();
+        times.push(started.elapsed());
+        assert_eq!(total, 30_000);
+        let newest = u128::try_from(30_000 - offset).unwrap();
+        let ids: Vec<u128> = records.iter().map(|record| record.id.0).collect();
+        assert_eq!(ids, (newest - 9..=newest).rev().collect::<Vec<_>>());
+    }
+    println!("first, middle and last page of 30,000: {times:?}");
+}
+
+async fn start(db: &Db) -> (Db, Posting, Ledger) {
+    let engine = Engine::load(COMPONENT).unwrap();
+    let ledger = posting::ensure_ledger(db, "history", &Unit::new("X", 2).unwrap()).await.unwrap();
+    let posting = Posting::new(db.clone(), engine, Arc::new(hesabu::system_clock));
+    let open = |account| {
+        let (floor, ceiling) = (Amount::MIN, Amount::MAX);
+        Command::OpenAccount(OpenAccount { account, floor, ceiling, status: AccountStatus::Open })
+    };
+    submit(&posting, &ledger, ACCOUNTS.into_iter().map(open).collect()).await;
+    (db.clone(), posting, ledger)
+}
+
+async fn submit(posting: &Posting, ledger: &Ledger, commands: Vec<Command>) {
+    let entries = commands.into_iter().map(|command| Entry::new(command, "")).collect();
+    let outcomes = posting.submit(ledger.id, Group { entries, companions: vec![] }).await.unwrap();
+    assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+}
+
+fn begin(id: TransferId, kind: TransferKind, [payer, payee]: [AccountId; 2]) -> Command {
+    let amount = Amount::new(1).unwrap();
+    Command::Create(Create { id, kind, payer, payee, amount, expires_at: None, keyed: false, memo: Memo::NONE })
+}
+
+const fn kind_number(kind: TransferKind) -> u128 {
+    match kind {
+        TransferKind::Immediate => 0,
+        TransferKind::Hold => 1,
+        TransferKind::Request => 2,
+    }
+}
+
+fn settlement(id: TransferId, random: &mut Random) -> (Action, TransferStatus) {
+    let completes = random.below(2) == 0;
+    match (id.0 % 3 == 1, completes) {
+        (true, true) => (Action::Capture(None), TransferStatus::Completed),
+        (true, false) => (Action::Release, TransferStatus::Cancelled),
+        (false, true) => (Action::Accept, TransferStatus::Completed),
+        (false, false) => (Action::Decline, TransferStatus::Cancelled),
+    }
+}
+
+/// A small generator (xorshift), so that the test is the same every time.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap() % bound
+    }
+}
