@@ -9,6 +9,7 @@ use crate::system_clock;
 use anyhow::{Context, bail};
 use ledger_core::Amount;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The name of the ledger behind the mutual-credit surface.
 const MUTUAL_CREDIT: &str = "mutual-credit";
@@ -35,7 +36,9 @@ impl App {
     /// With a sentence that says what to do.
     pub async fn start(config: &Config) -> anyhow::Result<App> {
         let db = open(config).await?;
+        let started = Instant::now();
         let engine = tokio::task::spawn_blocking(|| Engine::load(COMPONENT)).await??;
+        tracing::info!(elapsed = ?started.elapsed(), "the ledger component is compiled");
         let ledger = posting::ensure_ledger(&db, MUTUAL_CREDIT, &config.unit).await?;
         if ledger.unit != config.unit {
             let (stored, given) = (&ledger.unit, &config.unit);

@@ -1,8 +1,8 @@
-//! What can go wrong with a request, sorted by what its sender can do about it. Wording and envelope are each surface's.
+//! What can go wrong with a request, sorted by what its sender can do about it. Wording and envelope are each surface's,
+//! and so are the words for what the ledger refuses.
 
 use crate::posting::PostingError;
 use crate::store;
-use ledger_core::Rejection;
 
 /// Why a request was not done. Nothing of it happened.
 #[derive(thiserror::Error, Debug)]
@@ -25,26 +25,12 @@ pub enum Error {
     /// 413: more than a request may carry.
     #[error("too large")]
     TooLarge,
-    /// 400: the ledger refused. The stage decides the wording.
-    #[error("refused: {0}")]
-    Rejected(Rejection, Stage),
     /// 503: try again shortly.
     #[error("not available")]
     Unavailable,
     /// 500: our fault. Logged in full; none of it leaves.
     #[error(transparent)]
     Internal(#[from] anyhow::Error),
-}
-
-/// What somebody was about to do when the ledger refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Stage {
-    /// To begin a transfer.
-    Begin,
-    /// To settle one.
-    Settle,
-    /// To change an account.
-    Govern,
 }
 
 impl Error {

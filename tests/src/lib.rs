@@ -5,3 +5,6 @@ pub mod commands; // random histories
 pub mod explore; // properties, seeds, shrinking
 pub mod scenario; // texts that read like a ledger
 pub mod database; // fresh databases on both engines
+pub mod server; // the program itself, running
+pub mod client; // somebody who believes nothing
+pub mod network; // members who trade

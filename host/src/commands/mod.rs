@@ -37,10 +37,14 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("{} cannot be listened on (HESABU_LISTEN)", config.listen))?;
     let address = listener.local_addr()?;
-    println!("Hesabu serves mutual credit in {} at http://{address}/api/v1", app.ledger.unit.code());
-    println!("Make the first administrator:  hesabu admin create --email you@example.org");
-    println!("Then follow \"A first trade\" in the README. Stop with Ctrl-C.");
-    std::io::stdout().flush()?;
+    let unit = app.ledger.unit.code();
+    let welcome = format!(
+        "Hesabu serves mutual credit in {unit} at http://{address}/api/v1\n\
+         Make the first administrator:  hesabu admin create --email you@example.org\n\
+         Then follow \"A first trade\" in the README. Stop with Ctrl-C.\n"
+    );
+    // Whoever started it may have stopped listening; that is no reason not to serve.
+    let _ = std::io::stdout().write_all(welcome.as_bytes()).and_then(|()| std::io::stdout().flush());
     let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {

@@ -36,12 +36,14 @@ mod ledger; // steps to the core's commands
 mod native; // decided by the core in this process
 mod component; // decided by the component in its sandbox
 mod posting; // decided and stored by the host
+mod http; // asked of a server
 
 pub use ledger::{Decide, Ledger};
 pub use parse::parse;
 
 use crate::database::Engine;
 use component::Component;
+use http::Http;
 use ledger_core::{AccountStatus, Action, Amount, Timestamp, TransferKind, Unit};
 use native::Native;
 use posting::Posted;
@@ -152,7 +154,8 @@ pub trait Runner {
     }
 }
 
-/// Runs `scenarios/{name}.txt` natively, through the component, and through posting on both databases, whose books are then proven.
+/// Runs `scenarios/{name}.txt` natively, through the component, through posting on both databases and, where HTTP can
+/// express it, through a server on each; all books are then proven.
 ///
 /// # Panics
 /// When an answer is not the expected one: with file, line, and what each runner said.
@@ -164,6 +167,9 @@ pub async fn check(name: &str) {
     for engine in Engine::ALL {
         let posted = Posted::on(engine, &scenario.unit).await;
         runners.push(Box::new(Ledger::new(posted, scenario.unit.clone())));
+        if scenario.http {
+            runners.push(Box::new(Http::on(engine, &scenario.unit).await));
+        }
     }
     check_on(name, &scenario, runners).await;
 }

@@ -6,3 +6,6 @@ mod sandbox; // the core and the component answer alike
 mod codec; // every value has one canonical form
 mod golden; // and that form never changes
 mod tidy; // the house rules
+mod history; // pages along the chain
+
+mod api; // the document, operation by operation

@@ -23,12 +23,14 @@ scenarios! {
     holds_count,
     partial_capture,
     requests,
+    requests_wait,
     expiry,
     linked_groups,
     idempotency,
     closing,
     frozen,
     limits_moved,
+    holds_and_moved_limits,
     precedence,
 }
 

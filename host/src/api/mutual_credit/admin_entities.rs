@@ -3,11 +3,10 @@
 use super::envelope::{Data, List};
 use super::extract::{Administrator, Body, PathId, Query};
 use super::fields::{EntityFields, Faults};
-use super::problem::Problem;
+use super::problem::{Problem, Stage};
 use super::views::AdminView;
 use crate::accounts;
 use crate::app::App;
-use crate::error::Stage;
 use crate::parties::{self, Entity, EntityFilter, Governed};
 use axum::Router;
 use axum::extract::State;
@@ -70,7 +69,7 @@ async fn update(
         None
     };
     let governed = parties::govern(&app.db, &app.posting, &entity, Governed { change, status, limits }).await?;
-    governed.map_err(|rejection| Problem::rejected(rejection, Stage::Govern, unit))?;
+    governed.map_err(|rejection| Problem::Refused(rejection, Stage::Begin, unit.clone()))?;
     let entity = found(&app, id).await?;
     Ok(Data { data: AdminView::of(&app, entity).await? })
 }

@@ -3,12 +3,12 @@
 use super::envelope::{Data, List};
 use super::extract::{Administrator, Body, IdempotencyKey, PathId, Query};
 use super::fields::Faults;
-use super::problem::Problem;
+use super::problem::{Problem, Stage};
 use super::transfers::{REPLAYED, holders};
 use super::views::{date, number, status_word};
 use crate::accounts::{self, TransferFilter, TransferRecord, TransferStatus};
 use crate::app::App;
-use crate::error::{Error, Stage};
+use crate::error::Error;
 use crate::{id_text, parties};
 use axum::Router;
 use axum::extract::State;
@@ -73,7 +73,8 @@ async fn transfer(
     let [payer, payee] = holders(&app, [&payer, &payee]).await?;
     let made = accounts::Immediate { payer: payer.account, payee: payee.account, amount, key: key.of(session) };
     let made = accounts::transfer_at_once(&app.posting, app.ledger.id, made, &description).await?;
-    let (id, repeated) = made.map_err(|rejection| Problem::rejected(rejection, Stage::Begin, &app.ledger.unit))?;
+    let (id, repeated) =
+        made.map_err(|rejection| Problem::Refused(rejection, Stage::Begin, app.ledger.unit.clone()))?;
     let record = accounts::transfer(&app.db, app.ledger.id, id).await?.ok_or_else(lost)?;
     let data = views(&app, vec![record]).await?.pop().ok_or_else(lost)?;
     Ok((AppendHeaders(repeated.then_some((REPLAYED, "true"))), Data { data }))

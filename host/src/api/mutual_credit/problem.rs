@@ -1,19 +1,31 @@
 //! `{"errors": […]}`: every refusal of this surface with its status and words. The one table from the ledger's rejections to
 //! the document's messages is [`words`].
 
-use crate::error::{Error, Stage};
+use super::views::number;
+use crate::error::Error;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use ledger_core::{Rejection, Unit};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
 /// An error on its way to a client.
 #[derive(Debug)]
-pub(super) struct Problem {
-    error: Error,
-    /// What amounts in the message are counted in.
-    unit: Option<Unit>,
+pub(super) enum Problem {
+    /// The ledger refused, and amounts are counted in this unit.
+    Refused(Rejection, Stage, Unit),
+    /// Something else is wrong.
+    Failed(Error),
+}
+
+/// What somebody was about to do when the ledger refused: the words differ.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Stage {
+    /// To begin a transfer, or to change an account.
+    Begin,
+    /// To settle a transfer.
+    Settle,
 }
 
 #[derive(Serialize)]
@@ -27,6 +39,9 @@ struct Message {
     /// The ledger's own word, for programs: an addition to the document.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<&'static str>,
+    /// The amount that comes with the word, such as the most that can be sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    amount: Option<Box<RawValue>>,
 }
 
 impl Problem {
@@ -34,52 +49,57 @@ impl Problem {
     pub(super) fn invalid(message: impl Into<String>) -> Problem {
         Error::invalid(message).into()
     }
-
-    /// A refusal of the ledger.
-    pub(super) fn rejected(rejection: Rejection, stage: Stage, unit: &Unit) -> Problem {
-        Problem { error: Error::Rejected(rejection, stage), unit: Some(unit.clone()) }
-    }
 }
 
 impl<E: Into<Error>> From<E> for Problem {
     fn from(error: E) -> Problem {
-        Problem { error: error.into(), unit: None }
+        Problem::Failed(error.into())
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let (status, messages, code) = match self.error {
-            Error::Invalid(messages) => (StatusCode::BAD_REQUEST, messages, None),
-            Error::Unauthenticated => (StatusCode::UNAUTHORIZED, vec!["Could not authenticate you.".into()], None),
-            Error::Forbidden => (StatusCode::FORBIDDEN, vec!["Permission denied.".into()], None),
-            Error::NoSuchRoute => (StatusCode::NOT_FOUND, vec!["There is nothing at this address.".into()], None),
-            Error::NoSuchMethod => {
-                (StatusCode::METHOD_NOT_ALLOWED, vec!["This address does not take this method.".into()], None)
+        match self {
+            Problem::Refused(rejection, stage, unit) => {
+                let message = words(rejection, stage, &unit);
+                let amount = rejection.amount().map(|amount| number(amount, &unit));
+                answer(StatusCode::BAD_REQUEST, vec![Message { message, code: Some(rejection.word()), amount }])
             }
-            Error::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, vec!["The request body is too large.".into()], None),
-            Error::Rejected(rejection, stage) => {
-                (StatusCode::BAD_REQUEST, vec![words(rejection, stage, self.unit.as_ref())], Some(rejection.word()))
-            }
-            Error::Unavailable => {
-                let message = "The service is temporarily unavailable. Please try again.";
-                (StatusCode::SERVICE_UNAVAILABLE, vec![message.into()], None)
-            }
-            Error::Internal(error) => {
-                tracing::error!(error = format!("{error:#}"), "a request failed");
-                (StatusCode::INTERNAL_SERVER_ERROR, vec!["Internal server error triggered.".into()], None)
-            }
-        };
-        let errors = messages.into_iter().map(|message| Message { message, code }).collect();
-        let mut response = (status, Json(Body { errors })).into_response();
-        if status == StatusCode::SERVICE_UNAVAILABLE {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            Problem::Failed(error) => failed(error),
         }
-        if status == StatusCode::UNAUTHORIZED {
-            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-        }
-        response
     }
+}
+
+fn failed(error: Error) -> Response {
+    let (status, messages) = match error {
+        Error::Invalid(messages) => (StatusCode::BAD_REQUEST, messages),
+        Error::Unauthenticated => (StatusCode::UNAUTHORIZED, vec!["Could not authenticate you.".into()]),
+        Error::Forbidden => (StatusCode::FORBIDDEN, vec!["Permission denied.".into()]),
+        Error::NoSuchRoute => (StatusCode::NOT_FOUND, vec!["There is nothing at this address.".into()]),
+        Error::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, vec!["This address does not take this method.".into()]),
+        Error::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, vec!["The request body is too large.".into()]),
+        Error::Unavailable => {
+            let message = "The service is temporarily unavailable. Please try again.";
+            (StatusCode::SERVICE_UNAVAILABLE, vec![message.into()])
+        }
+        Error::Internal(error) => {
+            tracing::error!(error = format!("{error:#}"), "a request failed");
+            (StatusCode::INTERNAL_SERVER_ERROR, vec!["Internal server error triggered.".into()])
+        }
+    };
+    let errors = messages.into_iter().map(|message| Message { message, code: None, amount: None }).collect();
+    let mut response = answer(status, errors);
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    if status == StatusCode::UNAUTHORIZED {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    response
+}
+
+fn answer(status: StatusCode, errors: Vec<Message>) -> Response {
+    (status, Json(Body { errors })).into_response()
 }
 
 pub(super) fn of_panic(_: Box<dyn std::any::Any + Send>) -> Response {
@@ -88,8 +108,8 @@ pub(super) fn of_panic(_: Box<dyn std::any::Any + Send>) -> Response {
 }
 
 /// The document's words for what the ledger refuses.
-fn words(rejection: Rejection, stage: Stage, unit: Option<&Unit>) -> String {
-    let text = |amount| unit.map_or_else(String::new, |unit| unit.format_fixed(amount));
+fn words(rejection: Rejection, stage: Stage, unit: &Unit) -> String {
+    let text = |amount| unit.format_fixed(amount);
     let message = match (rejection, stage) {
         (Rejection::LinkedFailed | Rejection::LinkedOpen, _) => "Another part of the request was refused.",
         (Rejection::IdReused, _) => "The Idempotency-Key was used before with another request.",
@@ -123,13 +143,13 @@ fn words(rejection: Rejection, stage: Stage, unit: Option<&Unit>) -> String {
         (Rejection::HoldsOutstanding, _) => "Cannot delete an entity with pending transfers.",
         (Rejection::FloorExceeded { .. }, Stage::Settle) => PAYER_LIMIT,
         (Rejection::CeilingExceeded { .. }, Stage::Settle) => PAYEE_LIMIT,
-        (Rejection::FloorExceeded { available }, Stage::Begin | Stage::Govern) => {
+        (Rejection::FloorExceeded { available }, Stage::Begin) => {
             return format!(
                 "Sender will exceed its credit limit. The maximum amount that can be sent is: {}",
                 text(available)
             );
         }
-        (Rejection::CeilingExceeded { room }, Stage::Begin | Stage::Govern) => {
+        (Rejection::CeilingExceeded { room }, Stage::Begin) => {
             return format!(
                 "Receiver will exceed its maximum balance limit. The maximum amount that can be received is: {}",
                 text(room)

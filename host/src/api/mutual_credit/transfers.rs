@@ -3,12 +3,12 @@
 use super::envelope::{Data, List};
 use super::extract::{Body, IdempotencyKey, Member, PathId, Query, id};
 use super::fields::Faults;
-use super::problem::{Problem, limit_reason};
+use super::problem::{Problem, Stage, limit_reason};
 use super::user_entities::own;
 use super::views::{TransferView, date, number};
 use crate::accounts::{self, Answer, Direction, Listing, Proposal, ProposalError, Reply, TransferStatus};
 use crate::app::App;
-use crate::error::{Error, Stage};
+use crate::error::Error;
 use crate::id_text;
 use crate::identity::Session;
 use crate::parties::{self, Holder};
@@ -222,8 +222,8 @@ fn problem(app: &App, error: ProposalError, stage: Stage) -> Problem {
     match error {
         ProposalError::NotFound => Problem::invalid("Transfer not found."),
         ProposalError::Forbidden => Error::Forbidden.into(),
-        ProposalError::Rejected(rejection) => Problem::rejected(rejection, stage, &app.ledger.unit),
-        ProposalError::Cancelled(rejection) => Problem::rejected(rejection, Stage::Settle, &app.ledger.unit),
+        ProposalError::Rejected(rejection) => Problem::Refused(rejection, stage, app.ledger.unit.clone()),
+        ProposalError::Cancelled(rejection) => Problem::Refused(rejection, Stage::Settle, app.ledger.unit.clone()),
         ProposalError::Posting(error) => error.into(),
         ProposalError::Store(error) => error.into(),
     }

@@ -1,0 +1,171 @@
+//! Entities: as their owner sees and changes them, and as an administrator does.
+
+use hesabu_tests::database::Engine;
+use hesabu_tests::network::{Member, Network};
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn an_owner_changes_the_entity_on_sqlite() {
+    an_owner_changes_the_entity(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn an_owner_changes_the_entity_on_postgres() {
+    an_owner_changes_the_entity(Engine::Postgres).await;
+}
+
+/// The document's example body of `PATCH /user/entities/{entityID}`.
+fn example() -> Value {
+    json!({
+        "name": "Alice's Restaurant", "email": "alice@dev.null", "telephone": "+441010101010", "incType": "ltd",
+        "companyNumber": "12345678", "website": "https://alice.example.org", "declaredTurnover": 100_000,
+        "description": "Great food", "address": "1 High Street", "city": "London", "region": "London",
+        "postalCode": "SW1A 1AA", "country": "UK", "showTagsMatchedSinceLastLogin": true,
+        "receiveDailyMatchNotificationEmail": true, "offers": ["pizza", "pasta"], "wants": ["vegetables", "flour"],
+    })
+}
+
+async fn an_owner_changes_the_entity(engine: Engine) {
+    let network = Network::on(engine, "100", "500").await;
+    let Network { alice, .. } = &network;
+    let path = format!("/user/entities/{}", alice.entity);
+    let before = alice.own().await;
+    let changed = alice.client.patch(&path, example()).await.data();
+    let example = example();
+    for (field, value) in example.as_object().unwrap() {
+        assert_eq!(&changed[field], value, "{field}");
+    }
+    let fixed = ["id", "accountNumber", "status", "categories", "balance", "maxPositiveBalance", "pendingTransfers"];
+    for field in fixed {
+        assert_eq!(changed[field], before[field], "{field}");
+    }
+    assert_eq!(changed.as_object().unwrap().len(), example.as_object().unwrap().len() + 8);
+    assert_eq!(alice.own().await, changed);
+    assert_eq!(alice.client.get("/user").await.data()["email"], "alice@example.org", "the user's address is another");
+
+    // Lists are replaced as a whole, an empty one empties, what is absent stays, and null forgets.
+    let body = json!({ "offers": ["Chai"], "wants": [], "declaredTurnover": null, "website": "" });
+    let changed = alice.client.patch(&path, body).await.data();
+    assert_eq!((&changed["offers"], &changed["wants"]), (&json!(["chai"]), &json!([])));
+    assert_eq!((&changed["declaredTurnover"], &changed["website"]), (&Value::Null, &json!("")));
+    assert_eq!(changed["name"], "Alice's Restaurant");
+    let changed = alice.client.patch(&path, "{}").await.data();
+    assert_eq!(changed["offers"], json!(["chai"]));
+
+    refused_fields(alice, &path).await;
+    assert_eq!(alice.own().await, changed);
+}
+
+async fn refused_fields(alice: &Member, path: &str) {
+    let refusals = [
+        (json!({ "id": "x" }), "The entity ID cannot be changed."),
+        (json!({ "accountNumber": "1" }), "The account number cannot be changed."),
+        (json!({ "status": "tradingAccepted" }), "The status cannot be changed."),
+        (json!({ "categories": ["x"] }), "The categories can only be changed by an administrator."),
+        (json!({ "maxPositiveBalance": 1 }), "The balance limits can only be changed by an administrator."),
+        (json!({ "maxNegativeBalance": 1 }), "The balance limits can only be changed by an administrator."),
+        (json!({ "name": "x".repeat(101) }), "Entity name length cannot exceed 100 characters."),
+        (json!({ "telephone": "1".repeat(26) }), "Telephone length cannot exceed 25 characters."),
+        (json!({ "incType": "x".repeat(26) }), "Incorporation type length cannot exceed 25 characters."),
+        (json!({ "companyNumber": "x".repeat(21) }), "Company number length cannot exceed 20 characters."),
+        (json!({ "website": "x".repeat(101) }), "Website URL length cannot exceed 100 characters."),
+        (json!({ "declaredTurnover": -1 }), "Declared turnover should be a positive number."),
+        (json!({ "description": "x".repeat(501) }), "Description length cannot exceed 500 characters."),
+        (json!({ "address": "x".repeat(256) }), "Address length cannot exceed 255 characters."),
+        (json!({ "city": "x".repeat(51) }), "City length cannot exceed 50 characters."),
+        (json!({ "region": "x".repeat(51) }), "Region length cannot exceed 50 characters."),
+        (json!({ "postalCode": "x".repeat(11) }), "Postal code length cannot exceed 10 characters."),
+        (json!({ "country": "x".repeat(51) }), "Country length cannot exceed 50 characters."),
+        (json!({ "email": "no address" }), "Email is invalid."),
+        (
+            json!({ "offers": (0..11).map(|n| format!("tag {n}")).collect::<Vec<_>>() }),
+            "You can only specify a maximum of 10 tags.",
+        ),
+        (json!({ "wants": ["x".repeat(51)] }), "Tag length cannot exceed 50 characters."),
+    ];
+    for (body, message) in refusals {
+        alice.client.patch(path, &body).await.refused(400, message);
+    }
+    // As many characters as are allowed, each of several bytes.
+    let body = json!({ "city": "ሀ".repeat(50), "offers": ["é".repeat(50)] });
+    assert_eq!(alice.client.patch(path, &body).await.data()["city"], body["city"]);
+    alice.client.patch(path, json!({ "city": "London", "offers": ["chai"] })).await.data();
+}
+
+#[tokio::test]
+async fn an_administrator_governs_entities_on_sqlite() {
+    an_administrator_governs_entities(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn an_administrator_governs_entities_on_postgres() {
+    an_administrator_governs_entities(Engine::Postgres).await;
+}
+
+async fn an_administrator_governs_entities(engine: Engine) {
+    let network = Network::on(engine, "100", "500").await;
+    let Network { server, admin, alice, bob, .. } = &network;
+    let carol = Member::signed_up(server, "carol").await;
+    let path = format!("/admin/entities/{}", carol.entity);
+    let read = admin.get(&path).await.data();
+    let mut owned = carol.own().await;
+    owned["memberStartedAt"] = Value::Null;
+    owned["users"] = json!([carol.client.get("/user").await.data()]);
+    assert_eq!(read, owned, "the owner's view, and two fields more");
+
+    let all = admin.get("/admin/entities").await;
+    assert_eq!(all.meta(), (3, 1));
+    let ids = |data: &Value| -> Vec<String> {
+        data.as_array().unwrap().iter().map(|entity| entity["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&all.data()), [&*alice.entity, &*bob.entity, &*carol.entity], "oldest first");
+    for (query, expected) in [
+        ("status=pending", vec![&carol]),
+        ("status=tradingAccepted", vec![&alice, &bob]),
+        ("name=ALI", vec![&alice]),
+        ("email=Bob@Example.org", vec![&bob]),
+        ("name=%25", vec![]),
+        ("page=2&page_size=2", vec![&carol]),
+    ] {
+        let found = ids(&admin.get(&format!("/admin/entities?{query}")).await.data());
+        assert_eq!(found, expected.iter().map(|member| member.entity.clone()).collect::<Vec<_>>(), "{query}");
+    }
+    let by_number = admin.get(&format!("/admin/entities?account_number={}", bob.account)).await;
+    assert_eq!((ids(&by_number.data()), by_number.meta()), (vec![bob.entity.clone()], (1, 1)));
+    assert_eq!(admin.get("/admin/entities?page_size=2").await.meta(), (3, 2));
+
+    let body =
+        r#"{"status":"tradingAccepted","maxPositiveBalance":1000.50,"maxNegativeBalance":20,"categories":["Cafés"]}"#;
+    let answer = admin.patch(&path, body).await;
+    assert_eq!(answer.number("/data/maxPositiveBalance"), "1000.5");
+    assert_eq!(answer.number("/data/maxNegativeBalance"), "20");
+    let governed = answer.data();
+    assert_eq!((&governed["status"], &governed["categories"]), (&json!("tradingAccepted"), &json!(["cafés"])));
+    let since = governed["memberStartedAt"].as_str().unwrap().to_owned();
+    // Leaving and coming back does not change since when; one limit alone leaves the other.
+    admin.patch(&path, json!({ "status": "tradingRejected" })).await.data();
+    let back = admin.patch(&path, json!({ "status": "tradingAccepted", "maxNegativeBalance": 30 })).await.data();
+    assert_eq!((&back["memberStartedAt"], &back["maxNegativeBalance"]), (&json!(since), &json!(30)));
+    assert_eq!(back["maxPositiveBalance"], json!(1000.5));
+    refusals(&network, &carol).await;
+    assert_eq!(admin.get(&path).await.data(), back);
+    network.prove().await;
+}
+
+/// Refused as a whole: what is good in a body does not happen either.
+async fn refusals(network: &Network, carol: &Member) {
+    let path = format!("/admin/entities/{}", carol.entity);
+    for (field, message) in [
+        (r#""status":"trading""#, "Please specify a valid status."),
+        (r#""maxPositiveBalance":-1"#, "The max positive balance should be positive."),
+        (r#""maxNegativeBalance":-0.01"#, "The max negative balance should be positive."),
+        (r#""maxNegativeBalance":1e2"#, "The max negative balance should be positive."),
+        (r#""maxNegativeBalance":"20""#, "The max negative balance should be positive."),
+        (r#""maxPositiveBalance":1.005"#, "The max positive balance should be positive."),
+        (r#""id":"x""#, "The entity ID cannot be changed."),
+        (r#""accountNumber":"1""#, "The account number cannot be changed."),
+    ] {
+        let answer = network.admin.patch(&path, format!(r#"{{"name":"Refused",{field}}}"#)).await;
+        answer.refused(400, message);
+    }
+}

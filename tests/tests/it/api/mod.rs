@@ -1,0 +1,7 @@
+//! The API as its document has it, walked operation by operation with the document's own examples, on both databases.
+
+mod people; // signup, login, logout, user
+mod entities; // one's own, and as administrators see and change them
+mod trade; // proposing, answering, balances
+mod lists; // pages and filters
+mod amounts; // exact in, exact out; texts of every script
