@@ -37,8 +37,12 @@ impl App {
     pub async fn start(config: &Config) -> anyhow::Result<App> {
         let db = open(config).await?;
         let started = Instant::now();
-        let engine = tokio::task::spawn_blocking(|| Engine::load(COMPONENT)).await??;
-        tracing::info!(elapsed = ?started.elapsed(), "the ledger component is compiled");
+        let engine = tokio::task::spawn_blocking({
+            let folder = config.data.clone();
+            move || Engine::load_cached(COMPONENT, &folder)
+        })
+        .await??;
+        tracing::info!(elapsed = ?started.elapsed(), "the ledger component is loaded");
         let ledger = posting::ensure_ledger(&db, MUTUAL_CREDIT, &config.unit).await?;
         if ledger.unit != config.unit {
             let (stored, given) = (&ledger.unit, &config.unit);

@@ -86,7 +86,7 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
 
 pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
     let db = app::open(config).await?;
-    let engine = Engine::load(COMPONENT)?;
+    let engine = Engine::load_cached(COMPONENT, &config.data)?;
     let progress = |ledger: &str, records: i64| {
         if std::io::stderr().is_terminal() {
             eprint!("\r{ledger}: {records} records");

@@ -5,6 +5,7 @@
 //!
 //! Invariant: the linker is empty. A component that imports anything does not load.
 
+mod cache; // what was compiled before
 mod convert; // between the component's words and the core's
 mod limits; // how much a call may use
 
@@ -13,6 +14,7 @@ pub use limits::{CALLS_MAX, FUEL_BASE, FUEL_PER_ENTRY, MEMORY_MAX};
 use ledger_core::{Account, Command, Item, Outcome, Timestamp, Transfer};
 use limits::CallLimits;
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 use wasmtime::component::{Component, Linker};
@@ -80,10 +82,22 @@ impl Engine {
     /// # Errors
     /// When it is not a component, imports anything, or does not export the ledger of `wit/`.
     pub fn load(component: &[u8]) -> Result<Engine, EngineError> {
+        Engine::with(|engine| Component::from_binary(engine, component))
+    }
+
+    /// Compiles a component, or takes what was compiled before from `folder`.
+    ///
+    /// # Errors
+    /// See [`Engine::load`].
+    pub fn load_cached(component: &[u8], folder: &Path) -> Result<Engine, EngineError> {
+        Engine::with(|engine| cache::load(engine, component, folder))
+    }
+
+    fn with(compiled: impl FnOnce(&wasmtime::Engine) -> wasmtime::Result<Component>) -> Result<Engine, EngineError> {
         let mut config = Config::new();
         config.consume_fuel(true).allocation_strategy(limits::pool());
         let engine = wasmtime::Engine::new(&config).map_err(EngineError::Load)?;
-        let component = Component::from_binary(&engine, component).map_err(EngineError::Load)?;
+        let component = compiled(&engine).map_err(EngineError::Load)?;
         let linker = Linker::new(&engine);
         let ledger =
             linker.instantiate_pre(&component).and_then(generated::LedgerPre::new).map_err(EngineError::Load)?;

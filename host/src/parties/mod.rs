@@ -3,12 +3,14 @@
 mod account_number; // what people write on an invoice
 mod signup; // a person, an entity and an account at once
 mod status; // from pending to trading
+mod govern; // what administrators change
 mod store; // entities as they are stored
 mod tags; // what they offer and want
 
 pub use account_number::AccountNumber;
+pub use govern::{Governed, govern};
 pub use signup::{SignUp, SignUpError, SignedUp, sign_up};
-pub use status::{EntityStatus, Governed, govern};
+pub use status::EntityStatus;
 pub use store::{EntityFilter, Holder, accounts_of, entities, entities_of, entity, holders, names, update};
 pub use tags::{TAG_LENGTH_MAX, TAGS_MAX, tag_names};
 

@@ -1,11 +1,7 @@
-//! How far an entity has been admitted. Whether it may trade is decided by the ledger: its account is open for a trading
-//! member and frozen for everybody else, and both change in one transaction.
+//! How far an entity has been admitted.
 
-use super::{Change, Entity, store};
-use crate::posting::{Entry, Group, Posting, PostingError};
-use crate::store::{Db, Error, Statement};
-use crate::system_clock;
-use ledger_core::{AccountStatus, Amount, Command, Rejection, SetLimits, SetStatus};
+use crate::store::Error;
+use ledger_core::AccountStatus;
 
 /// The six statuses of the document.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -52,60 +48,12 @@ impl EntityStatus {
         EntityStatus::ALL.into_iter().find(|status| status.word() == word)
     }
 
-    const fn account_status(self) -> AccountStatus {
+    /// Whether its account moves money.
+    pub(super) const fn account_status(self) -> AccountStatus {
         match self {
             EntityStatus::TradingAccepted => AccountStatus::Open,
             _ => AccountStatus::Frozen,
         }
-    }
-}
-
-/// What an administrator changes of an entity; what is `None` stays.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct Governed {
-    /// What it tells of itself.
-    pub change: Change,
-    /// How far it is admitted.
-    pub status: Option<EntityStatus>,
-    /// Floor and ceiling of its account.
-    pub limits: Option<(Amount, Amount)>,
-}
-
-/// Applies an administrator's change, all of it or nothing.
-///
-/// # Errors
-/// When posting or the database fails. The inner result is the ledger's refusal.
-pub async fn govern(
-    db: &Db,
-    posting: &Posting,
-    entity: &Entity,
-    governed: Governed,
-) -> Result<Result<(), Rejection>, PostingError> {
-    let mut companions = store::update_statements(db, entity.id, &governed.change).await.map_err(PostingError::from)?;
-    let mut entries = vec![];
-    if let Some(status) = governed.status {
-        entries.push(Command::SetStatus(SetStatus { account: entity.account, status: status.account_status() }));
-        companions.push(set_status(entity.id, status));
-    }
-    if let Some((floor, ceiling)) = governed.limits {
-        entries.push(Command::SetLimits(SetLimits { account: entity.account, floor, ceiling }));
-    }
-    if entries.is_empty() {
-        store::run(db, companions).await.map_err(PostingError::from)?;
-        return Ok(Ok(()));
-    }
-    let entries = entries.into_iter().map(|command| Entry::new(command, "")).collect();
-    let outcomes = posting.submit(entity.ledger, Group { entries, companions }).await?;
-    // In a refused group, one command has the reason and the others say that they are linked to it.
-    let refusals = outcomes.into_iter().filter_map(Result::err);
-    Ok(refusals.reduce(|first, other| if first == Rejection::LinkedFailed { other } else { first }).map_or(Ok(()), Err))
-}
-
-fn set_status(entity: u128, status: EntityStatus) -> Statement {
-    let first_trades = (status == EntityStatus::TradingAccepted).then(|| system_clock().0);
-    Statement {
-        sql: "update entity set status = $2, member_since = coalesce(member_since, $3) where entity_id = $1",
-        values: vec![entity.into(), status.word().into(), first_trades.into()],
     }
 }
 

@@ -4,7 +4,7 @@ use super::envelope::Data;
 use super::extract::{Member, Query, id};
 use super::problem::Problem;
 use super::user_entities::own;
-use super::views::number;
+use super::writing::number;
 use crate::accounts;
 use crate::app::App;
 use axum::Router;

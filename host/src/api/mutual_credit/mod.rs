@@ -3,6 +3,7 @@
 //! Invariant: no rule and no SQL is here. What the ledger may refuse has its words in one table, `problem.rs`.
 
 mod envelope; // {"data": …}, {"data": […], "meta": …}
+mod writing; // amounts and dates
 mod problem; // {"errors": […]}: every refusal and its status
 mod extract; // bodies, queries, pages, and who asks
 mod fields; // lengths, addresses, amounts

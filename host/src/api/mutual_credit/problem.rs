@@ -1,7 +1,7 @@
 //! `{"errors": […]}`: every refusal of this surface with its status and words. The one table from the ledger's rejections to
 //! the document's messages is [`words`].
 
-use super::views::number;
+use super::writing::number;
 use crate::error::Error;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};

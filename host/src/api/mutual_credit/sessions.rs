@@ -4,7 +4,7 @@ use super::envelope::Data;
 use super::extract::{Anybody, Body, ClientAddress};
 use super::fields::Faults;
 use super::problem::Problem;
-use super::views::date;
+use super::writing::date;
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::Door;

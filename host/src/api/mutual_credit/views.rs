@@ -2,28 +2,16 @@
 //! (not built yet), and the administrator's.
 
 use super::problem::Problem;
+use super::writing::{date, number};
 use crate::accounts::{self, TransferRecord, TransferStatus};
 use crate::app::App;
 use crate::id_text;
 use crate::identity::Person;
 use crate::parties::{self, Entity};
-use ledger_core::{Account, AccountId, Amount, Unit};
+use ledger_core::{Account, AccountId, Unit};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
-/// An amount as a JSON number, written from its digits.
-pub(super) fn number(amount: Amount, unit: &Unit) -> Box<RawValue> {
-    RawValue::from_string(unit.format(amount)).expect("a decimal number is JSON")
-}
-
-/// RFC 3339, in UTC.
-pub(super) fn date(microseconds: i64) -> String {
-    let instant = OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1_000);
-    instant.ok().and_then(|instant| instant.format(&Rfc3339).ok()).unwrap_or_default()
-}
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]

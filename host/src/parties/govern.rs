@@ -1,0 +1,57 @@
+//! What administrators change. Whether an entity may trade is decided by the ledger: its account is open for a trading member
+//! and frozen for everybody else, and both change in one transaction.
+
+use super::{Change, Entity, EntityStatus, store};
+use crate::posting::{Entry, Group, Posting, PostingError};
+use crate::store::{Db, Statement};
+use crate::system_clock;
+use ledger_core::{Amount, Command, Rejection, SetLimits, SetStatus};
+
+/// What an administrator changes of an entity; what is `None` stays.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Governed {
+    /// What it tells of itself.
+    pub change: Change,
+    /// How far it is admitted.
+    pub status: Option<EntityStatus>,
+    /// Floor and ceiling of its account.
+    pub limits: Option<(Amount, Amount)>,
+}
+
+/// Applies an administrator's change, all of it or nothing.
+///
+/// # Errors
+/// When posting or the database fails. The inner result is the ledger's refusal.
+pub async fn govern(
+    db: &Db,
+    posting: &Posting,
+    entity: &Entity,
+    governed: Governed,
+) -> Result<Result<(), Rejection>, PostingError> {
+    let mut companions = store::update_statements(db, entity.id, &governed.change).await.map_err(PostingError::from)?;
+    let mut entries = vec![];
+    if let Some(status) = governed.status {
+        entries.push(Command::SetStatus(SetStatus { account: entity.account, status: status.account_status() }));
+        companions.push(set_status(entity.id, status));
+    }
+    if let Some((floor, ceiling)) = governed.limits {
+        entries.push(Command::SetLimits(SetLimits { account: entity.account, floor, ceiling }));
+    }
+    if entries.is_empty() {
+        store::run(db, companions).await.map_err(PostingError::from)?;
+        return Ok(Ok(()));
+    }
+    let entries = entries.into_iter().map(|command| Entry::new(command, "")).collect();
+    let outcomes = posting.submit(entity.ledger, Group { entries, companions }).await?;
+    // In a refused group, one command has the reason and the others say that they are linked to it.
+    let refusals = outcomes.into_iter().filter_map(Result::err);
+    Ok(refusals.reduce(|first, other| if first == Rejection::LinkedFailed { other } else { first }).map_or(Ok(()), Err))
+}
+
+fn set_status(entity: u128, status: EntityStatus) -> Statement {
+    let first_trades = (status == EntityStatus::TradingAccepted).then(|| system_clock().0);
+    Statement {
+        sql: "update entity set status = $2, member_since = coalesce(member_since, $3) where entity_id = $1",
+        values: vec![entity.into(), status.word().into(), first_trades.into()],
+    }
+}
