@@ -8,6 +8,7 @@ use crate::store::{self, Db};
 use crate::system_clock;
 use anyhow::{Context, bail};
 use ledger_core::Amount;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -77,9 +78,18 @@ impl App {
 /// # Errors
 /// With a sentence that says what to do.
 pub async fn open(config: &Config) -> anyhow::Result<Db> {
-    std::fs::create_dir_all(&config.data)
+    make_folder(&config.data)
         .with_context(|| format!("the data folder {} cannot be made (HESABU_DATA)", config.data.display()))?;
     let db = Db::open(&config.database_url).await.context("the database cannot be opened (DATABASE_URL)")?;
     store::migrate(&db).await.context("the database cannot be brought up to date")?;
     Ok(db)
+}
+
+/// Makes a folder that is its owner's alone; one that is there already stays as it is.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.create(path)
 }

@@ -1,5 +1,5 @@
-//! The compiled component, kept on disk: compiling takes some 65 ms of a start that is ready in 95 ms, loading what was
-//! compiled before takes one or two.
+//! The compiled component, kept on disk. Compiling takes 65 ms, and with it a start is ready after 95 ms; loading what was
+//! compiled before takes 1 ms, and a start is ready after 25.
 //!
 //! A file is found by the digest of the component and by wasmtime's own hash of everything that machine code depends on (its version, its
 //! settings, the processor). Whatever is wrong with it, the component is compiled again.

@@ -9,3 +9,7 @@ mod tidy; // the house rules
 mod history; // pages along the chain
 
 mod api; // the document, operation by operation
+mod bad_input; // refused, and nothing happened
+mod access; // whose is what, and who is who
+mod idempotency; // once, whatever happens
+mod shutdown; // nothing is cut off
