@@ -4,7 +4,7 @@
 use crate::posting::PostingError;
 use crate::store;
 
-/// Why a request was not done. Nothing of it happened.
+/// Why a request was not done. Nothing of it happened; only for [`Error::Unavailable`] that may turn out otherwise.
 #[derive(thiserror::Error, Debug)]
 pub enum Error {
     /// 400: something in the request is wrong; each text says what.

@@ -8,14 +8,14 @@
 //! | batch | version `1`, time i64, count u32, then an item and its verdict for each |
 //! | item | tag (high bit set: linked to the next), then by tag |
 //! | 1 open account | id 16, floor i64, ceiling i64, status |
-//! | 2 set limits | id 16, floor i64, ceiling i64 |
+//! | 2 set limits | flags (1 floor, 2 ceiling), id 16, floor i64?, ceiling i64? |
 //! | 3 set status | id 16, status |
-//! | 4 create | kind, flags (1 keyed, 2 expiry, 4 memo), id 16, payer 16, payee 16, amount i64, expiry i64?, memo 16? |
+//! | 4 create | kind, flags (1 key, 2 expiry, 4 memo, 8 payable now), id 16, payer 16, payee 16, amount i64, key 16?, expiry i64?, memo 16? |
 //! | 5 settle | action, flags (1 amount, 4 memo), transfer 16, amount i64?, memo 16? |
 //! | verdict | 0 account; 1 transfer: payer's and payee's balance i64; 2 repeated; 3 refused: code, amount i64? |
 
 use crate::{
-    AccountId, AccountStatus, Action, Amount, Command, Create, Item, Memo, OpenAccount, Rejection, SetLimits,
+    AccountId, AccountStatus, Action, Amount, Command, Create, Item, Key, Memo, OpenAccount, Rejection, SetLimits,
     SetStatus, Settle, Timestamp, TransferId, TransferKind, Verdict,
 };
 use alloc::vec::Vec;
@@ -24,10 +24,13 @@ use alloc::vec::Vec;
 pub const VERSION: u8 = 1;
 
 const LINKED: u8 = 0x80;
-const KEYED: u8 = 1;
+const HAS_FLOOR: u8 = 1;
+const HAS_CEILING: u8 = 2;
+const HAS_KEY: u8 = 1;
 const HAS_EXPIRY: u8 = 2;
 const HAS_AMOUNT: u8 = 1;
 const HAS_MEMO: u8 = 4;
+const PAYABLE_NOW: u8 = 8;
 
 /// Bytes that are not the canonical form of anything; `at` is the offset of the first that is wrong.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,9 +85,9 @@ pub fn encode_item(out: &mut Vec<u8>, item: &Item) {
         }
         Command::SetLimits(limits) => {
             out.push(2 | linked);
+            out.push(flag(limits.floor.is_some(), HAS_FLOOR) | flag(limits.ceiling.is_some(), HAS_CEILING));
             out.extend(limits.account.0.to_be_bytes());
-            put_amount(out, limits.floor);
-            put_amount(out, limits.ceiling);
+            limits.floor.into_iter().chain(limits.ceiling).for_each(|limit| put_amount(out, limit));
         }
         Command::SetStatus(status) => {
             out.push(3 | linked);
@@ -108,16 +111,19 @@ fn encode_create(out: &mut Vec<u8>, create: &Create) {
         TransferKind::Hold => 1,
         TransferKind::Request => 2,
     });
-    let flag = |set: bool, bit: u8| if set { bit } else { 0 };
     out.push(
-        flag(create.keyed, KEYED)
+        flag(create.key.is_some(), HAS_KEY)
             | flag(create.expires_at.is_some(), HAS_EXPIRY)
-            | flag(create.memo != Memo::NONE, HAS_MEMO),
+            | flag(create.memo != Memo::NONE, HAS_MEMO)
+            | flag(create.payable_now, PAYABLE_NOW),
     );
     out.extend(create.id.0.to_be_bytes());
     out.extend(create.payer.0.to_be_bytes());
     out.extend(create.payee.0.to_be_bytes());
     put_amount(out, create.amount);
+    if let Some(key) = create.key {
+        out.extend(key.0.to_be_bytes());
+    }
     if let Some(expires_at) = create.expires_at {
         out.extend(expires_at.0.to_be_bytes());
     }
@@ -134,7 +140,7 @@ fn encode_settle(out: &mut Vec<u8>, settle: &Settle) {
         Action::Expire => (5, None),
     };
     out.push(action);
-    out.push(if amount.is_some() { HAS_AMOUNT } else { 0 } | if settle.memo != Memo::NONE { HAS_MEMO } else { 0 });
+    out.push(flag(amount.is_some(), HAS_AMOUNT) | flag(settle.memo != Memo::NONE, HAS_MEMO));
     out.extend(settle.transfer.0.to_be_bytes());
     if let Some(amount) = amount {
         put_amount(out, amount);
@@ -160,6 +166,10 @@ pub fn encode_verdict(out: &mut Vec<u8>, verdict: &Verdict) {
             }
         }
     }
+}
+
+const fn flag(set: bool, bit: u8) -> u8 {
+    if set { bit } else { 0 }
 }
 
 fn put_amount(out: &mut Vec<u8>, amount: Amount) {
@@ -211,11 +221,14 @@ fn decode_item(reader: &mut Reader<'_>) -> Result<Item, CodecError> {
             ceiling: reader.amount()?,
             status: reader.status()?,
         }),
-        2 => Command::SetLimits(SetLimits {
-            account: AccountId(reader.u128()?),
-            floor: reader.amount()?,
-            ceiling: reader.amount()?,
-        }),
+        2 => {
+            let flags = reader.flags(HAS_FLOOR | HAS_CEILING)?;
+            Command::SetLimits(SetLimits {
+                account: AccountId(reader.u128()?),
+                floor: if flags & HAS_FLOOR != 0 { Some(reader.amount()?) } else { None },
+                ceiling: if flags & HAS_CEILING != 0 { Some(reader.amount()?) } else { None },
+            })
+        }
         3 => Command::SetStatus(SetStatus { account: AccountId(reader.u128()?), status: reader.status()? }),
         4 => Command::Create(decode_create(reader)?),
         5 => Command::Settle(decode_settle(reader)?),
@@ -231,14 +244,15 @@ fn decode_create(reader: &mut Reader<'_>) -> Result<Create, CodecError> {
         2 => TransferKind::Request,
         _ => return Err(reader.wrong()),
     };
-    let flags = reader.flags(KEYED | HAS_EXPIRY | HAS_MEMO)?;
+    let flags = reader.flags(HAS_KEY | HAS_EXPIRY | HAS_MEMO | PAYABLE_NOW)?;
     Ok(Create {
         kind,
-        keyed: flags & KEYED != 0,
+        payable_now: flags & PAYABLE_NOW != 0,
         id: TransferId(reader.u128()?),
         payer: AccountId(reader.u128()?),
         payee: AccountId(reader.u128()?),
         amount: reader.amount()?,
+        key: if flags & HAS_KEY != 0 { Some(Key(reader.u128()?)) } else { None },
         expires_at: if flags & HAS_EXPIRY != 0 { Some(Timestamp(reader.i64()?)) } else { None },
         memo: reader.memo(flags)?,
     })

@@ -1,6 +1,6 @@
 //! What can be asked of a ledger. What is answered is in `posting.rs` and `rejection.rs`.
 
-use crate::{AccountId, AccountStatus, Amount, Timestamp, TransferId, TransferKind};
+use crate::{AccountId, AccountStatus, Amount, Key, Timestamp, TransferId, TransferKind};
 
 /// First 128 bits of the SHA-256 of what the host stores beside a transfer (its description, a reason). The core never sees
 /// the text, but the digest is part of "same content" and of the journal, so the text cannot be changed unnoticed.
@@ -40,15 +40,16 @@ pub struct OpenAccount {
     pub status: AccountStatus,
 }
 
-/// Moves an account's limits. They may pass the balance: the account is then stuck one way until it is back inside.
+/// Moves an account's limits; what is `None` stays. They may pass the balance: the account is then stuck one way until it
+/// is back inside.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct SetLimits {
     /// The account.
     pub account: AccountId,
     /// The lowest balance allowed from now on.
-    pub floor: Amount,
+    pub floor: Option<Amount>,
     /// The highest balance allowed from now on, not below the floor.
-    pub ceiling: Amount,
+    pub ceiling: Option<Amount>,
 }
 
 /// Changes an account's status. Closing needs a zero balance and no reservations, and is final.
@@ -75,10 +76,12 @@ pub struct Create {
     pub amount: Amount,
     /// For holds and requests: later than now, or none. Immediate transfers ignore it.
     pub expires_at: Option<Timestamp>,
-    /// True when a client may send the id again: then a refusal that could turn out otherwise later is remembered too,
-    /// and a retry gets the first answer. Of a linked group that fails, this goes for the command that was the reason;
-    /// the others were not judged, and may be sent again.
-    pub keyed: bool,
+    /// What a client may send again: then a refusal that could turn out otherwise later is remembered too, and a retry
+    /// gets the first answer. Of a linked group that fails, this goes for the command that was the reason; the others
+    /// were not judged, and may be sent again.
+    pub key: Option<Key>,
+    /// For a request: refuse it unless the payer could pay it now. It reserves nothing all the same.
+    pub payable_now: bool,
     /// Digest of what the host stores beside the transfer.
     pub memo: Memo,
 }

@@ -15,7 +15,7 @@
 //! ]);
 //! let pay = |id, minor| Item::alone(Command::Create(Create {
 //!     id: TransferId(id), kind: TransferKind::Immediate, payer: alice, payee: bob, amount: amount(minor),
-//!     expires_at: None, keyed: false, memo: Memo::NONE,
+//!     expires_at: None, key: None, payable_now: false, memo: Memo::NONE,
 //! }));
 //! let outcomes = post(&mut book, &[pay(1, 70), pay(2, 70)], Timestamp(0));
 //! assert!(outcomes[0].is_ok());
@@ -55,7 +55,7 @@ pub use account::{Account, AccountStatus};
 pub use amount::Amount;
 pub use book::{Book, BookError};
 pub use command::{Action, Command, Create, Item, Memo, OpenAccount, SetLimits, SetStatus, Settle};
-pub use id::{AccountId, LedgerId, TransferId};
+pub use id::{AccountId, Key, LedgerId, TransferId};
 pub use posting::{BATCH_MAX, Outcome, Receipt, TransferReceipt, Verdict, post, preview};
 pub use rejection::Rejection;
 pub use timestamp::Timestamp;

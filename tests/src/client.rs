@@ -52,6 +52,12 @@ impl Client {
         Client { address: server.address.clone(), ..self.clone() }
     }
 
+    /// The same, with connections of its own.
+    #[must_use]
+    pub fn afresh(&self) -> Client {
+        Client { token: self.token.clone(), ..Client::at(&self.address) }
+    }
+
     /// The token.
     pub fn token(&self) -> &str {
         self.token.as_deref().unwrap_or_default()

@@ -3,8 +3,8 @@
 //! Only what is drawn is here; what should come of it is in `model.rs`. Histories shrink to the fewest, smallest commands.
 
 use ledger_core::{
-    AccountId, AccountStatus, Action, Amount, Command, Create, Item, Memo, OpenAccount, SetLimits, SetStatus, Settle,
-    Timestamp, TransferId, TransferKind,
+    AccountId, AccountStatus, Action, Amount, Command, Create, Item, Key, Memo, OpenAccount, SetLimits, SetStatus,
+    Settle, Timestamp, TransferId, TransferKind,
 };
 use proptest::prelude::*;
 
@@ -17,6 +17,8 @@ pub struct Batch {
     pub items: Vec<Item>,
 }
 
+/// The core only looks whether there is a key; which one it is, the host looks at.
+const KEY: Key = Key(7);
 /// Accounts that every history opens first. Ids one to three above are known only when a drawn command opens them.
 const ACCOUNTS_OPENED: u8 = 5;
 /// Transfer ids that commands draw from.
@@ -56,7 +58,7 @@ enum Draw {
     },
     Limit {
         account: u8,
-        limits: (Amount, Amount),
+        limits: (Option<Amount>, Option<Amount>),
     },
     Mark {
         account: u8,
@@ -69,6 +71,7 @@ enum Draw {
         amount: Amount,
         expires_in: Option<i64>,
         keyed: bool,
+        payable_now: bool,
         memo: u8,
     },
     /// Settles a transfer that a command before this one began, or tried to.
@@ -103,7 +106,7 @@ impl Draw {
             Draw::Mark { account, status } => {
                 Command::SetStatus(SetStatus { account: account_id(*account), status: *status })
             }
-            Draw::Create { id, kind, parties: (payer, payee), amount, expires_in, keyed, memo } => {
+            Draw::Create { id, kind, parties: (payer, payee), amount, expires_in, keyed, payable_now, memo } => {
                 Command::Create(Create {
                     id: transfer_id(*id),
                     kind: *kind,
@@ -111,7 +114,8 @@ impl Draw {
                     payee: account_id(*payee),
                     amount: *amount,
                     expires_at: expires_in.map(|wait| Timestamp(now + wait)),
-                    keyed: *keyed,
+                    key: keyed.then_some(KEY),
+                    payable_now: *payable_now,
                     memo: self::memo(*memo),
                 })
             }
@@ -162,7 +166,7 @@ impl Difference {
             Difference::Expiry if first.expires_at.is_some() => Create { expires_at: None, ..first },
             Difference::Expiry => Create { expires_at: Some(Timestamp(1_000)), ..first },
             Difference::Memo => Create { memo: memo(3), ..first },
-            Difference::Key => Create { keyed: !first.keyed, ..first },
+            Difference::Key => Create { key: if first.key.is_some() { None } else { Some(KEY) }, ..first },
         }
     }
 }
@@ -197,14 +201,15 @@ fn draws() -> impl Strategy<Value = Draw> {
 fn creates() -> impl Strategy<Value = Draw> {
     let kind = prop_oneof![Just(TransferKind::Immediate), Just(TransferKind::Hold), Just(TransferKind::Request)];
     let expires_in = prop::option::weighted(0.4, -1..=5_i64);
-    (1..=TRANSFERS, kind, parties(), amounts(), expires_in, any::<bool>(), memos()).prop_map(
-        |(id, kind, parties, amount, expires_in, keyed, memo)| Draw::Create {
+    (1..=TRANSFERS, kind, parties(), amounts(), expires_in, any::<(bool, bool)>(), memos()).prop_map(
+        |(id, kind, parties, amount, expires_in, (keyed, payable_now), memo)| Draw::Create {
             id,
             kind,
             parties,
             amount,
             expires_in,
             keyed,
+            payable_now,
             memo,
         },
     )
@@ -260,9 +265,10 @@ fn opening_limits() -> impl Strategy<Value = (Amount, Amount)> {
 }
 
 /// Limits that an operator sets later: may pass balances, and each other.
-fn new_limits() -> impl Strategy<Value = (Amount, Amount)> {
-    let either = || prop_oneof![8 => (-100..=100_i64).prop_map(minor), 1 => extremes()];
-    prop_oneof![1 => opening_limits(), 1 => (either(), either())]
+fn new_limits() -> impl Strategy<Value = (Option<Amount>, Option<Amount>)> {
+    let either = || prop::option::weighted(0.8, prop_oneof![8 => (-100..=100_i64).prop_map(minor), 1 => extremes()]);
+    let both = opening_limits().prop_map(|(floor, ceiling)| (Some(floor), Some(ceiling)));
+    prop_oneof![1 => both, 1 => (either(), either())]
 }
 
 fn extremes() -> impl Strategy<Value = Amount> {

@@ -53,6 +53,14 @@ impl Network {
         Member::admitted(&self.server, &self.admin, name, negative, positive).await
     }
 
+    /// Starts the server again, after it was killed or stopped.
+    pub async fn restart(&mut self) {
+        self.server = self.home.serve().await;
+        for client in [&mut self.admin, &mut self.alice.client, &mut self.bob.client] {
+            *client = client.towards(&self.server);
+        }
+    }
+
     /// Asserts that the books are right: every invariant now, and the proof of the whole journal.
     pub async fn prove(&self) {
         self.admin.sound().await;

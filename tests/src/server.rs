@@ -72,6 +72,16 @@ impl Home {
         tokio::task::spawn_blocking(move || Server::start(command)).await.expect("the server starts")
     }
 
+    /// Starts another server on the same database and with the same token key, whose data folder is another.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn serve_beside(&self, folder: &Path) -> Server {
+        let mut command = self.command(&["serve", "--listen", "127.0.0.1:0"]);
+        command.env("HESABU_DATA", folder).env("HESABU_TOKEN_KEY", self.folder().join("token-key.pem"));
+        tokio::task::spawn_blocking(move || Server::start(command)).await.expect("the server starts")
+    }
+
     /// Runs the program to its end.
     ///
     /// # Panics
@@ -167,11 +177,7 @@ impl Server {
     }
 
     /// `kill -9`, at once.
-    pub fn kill(mut self) {
-        self.end();
-    }
-
-    fn end(&mut self) {
+    pub fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if let Some(reader) = self.reader.take() {
@@ -182,7 +188,7 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        self.end();
+        self.kill();
         let log = self.log();
         if std::thread::panicking() {
             eprintln!("the server's log, from its end:\n{}", log.lines().rev().take(20).collect::<Vec<_>>().join("\n"));

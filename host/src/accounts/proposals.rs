@@ -5,10 +5,10 @@
 
 use super::history::{TransferRecord, transfer};
 use crate::mint_id;
-use crate::posting::{Entry, Group, Key, Posting, PostingError};
+use crate::posting::{Entry, Group, Posting, PostingError};
 use crate::store::{Db, Error};
 use ledger_core::{
-    AccountId, Action, Amount, Command, Create, LedgerId, Memo, Outcome, Receipt, Rejection, Settle, Transfer,
+    AccountId, Action, Amount, Command, Create, Key, LedgerId, Memo, Outcome, Receipt, Rejection, Settle, Transfer,
     TransferId, TransferKind,
 };
 
@@ -73,19 +73,21 @@ pub enum ProposalError {
 }
 
 impl Proposal {
-    fn create(&self, kind: TransferKind) -> Create {
+    fn create(&self) -> Create {
         let (payer, payee) = match self.direction {
             Direction::Out => (self.initiator, self.receiver),
             Direction::In => (self.receiver, self.initiator),
         };
         Create {
             id: TransferId(mint_id()),
-            kind,
+            kind: self.kind(),
             payer,
             payee,
             amount: self.amount,
             expires_at: None,
-            keyed: false,
+            key: self.key,
+            // A courtesy to both sides and not a promise: it reserves nothing, and accepting decides.
+            payable_now: true,
             memo: Memo::NONE,
         }
     }
@@ -107,14 +109,8 @@ pub async fn propose(
     ledger: LedgerId,
     proposal: &Proposal,
 ) -> Result<(Transfer, bool), ProposalError> {
-    let group = |kind| {
-        let entry = Entry::new(Command::Create(proposal.create(kind)), &proposal.description);
-        Group::from(entry.minted().with_key(proposal.key))
-    };
-    if proposal.direction == Direction::In && !posting.knows(ledger, proposal.key).await? {
-        affordable(posting, ledger, proposal).await?;
-    }
-    match posting.submit_one(ledger, group(proposal.kind())).await? {
+    let entry = Entry::new(Command::Create(proposal.create()), &proposal.description).minted();
+    match posting.submit_one(ledger, Group::from(entry)).await? {
         Ok(Receipt::Transfer(receipt)) => Ok((receipt.transfer, false)),
         Ok(Receipt::Repeated(first)) => Ok((first, true)),
         Ok(Receipt::Account(_)) => Err(PostingError::Unavailable.into()),
@@ -153,10 +149,11 @@ pub async fn transfer_at_once(
         payee,
         amount,
         expires_at: None,
-        keyed: false,
+        key,
+        payable_now: false,
         memo: Memo::NONE,
     };
-    let entry = Entry::new(Command::Create(create), description).minted().with_key(key);
+    let entry = Entry::new(Command::Create(create), description).minted();
     let outcome = posting.submit_one(ledger, Group::from(entry)).await?;
     match outcome {
         Ok(Receipt::Transfer(receipt)) => Ok(Ok((receipt.transfer.id, false))),
@@ -171,17 +168,7 @@ pub async fn transfer_at_once(
 /// # Errors
 /// See [`ProposalError`].
 pub async fn preview(posting: &Posting, ledger: LedgerId, proposal: &Proposal) -> Result<(), ProposalError> {
-    if proposal.direction == Direction::In {
-        affordable(posting, ledger, proposal).await?;
-    }
-    let outcome = posting.preview(ledger, Command::Create(proposal.create(proposal.kind()))).await?;
-    outcome.map(drop).map_err(ProposalError::Rejected)
-}
-
-/// Whether the payer of a proposal to be paid could pay it now. It reserves nothing, so this is a courtesy to both sides and not
-/// a promise: accepting decides.
-async fn affordable(posting: &Posting, ledger: LedgerId, proposal: &Proposal) -> Result<(), ProposalError> {
-    let outcome = posting.preview(ledger, Command::Create(proposal.create(TransferKind::Immediate))).await?;
+    let outcome = posting.preview(ledger, Command::Create(proposal.create())).await?;
     outcome.map(drop).map_err(ProposalError::Rejected)
 }
 
@@ -212,6 +199,9 @@ pub async fn act(
 ) -> Result<TransferRecord, ProposalError> {
     let Reply { transfer: id, mine, answer, reason, limit_reason } = reply;
     let record = transfer(db, ledger, id).await?.ok_or(ProposalError::NotFound)?;
+    if record.kind == TransferKind::Immediate && (mine.contains(&record.payer) || mine.contains(&record.payee)) {
+        return Err(ProposalError::Rejected(Rejection::AlreadyPosted));
+    }
     let action = allowed(&record, mine, answer).ok_or(ProposalError::Forbidden)?;
     match settle(posting, ledger, id, action, reason).await? {
         Ok(_) => transfer(db, ledger, id).await?.ok_or(ProposalError::NotFound),

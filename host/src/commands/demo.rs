@@ -5,7 +5,7 @@ use hesabu::accounts::{self, Answer, Direction, Proposal, Reply};
 use hesabu::app::App;
 use hesabu::config::Config;
 use hesabu::identity::NewPerson;
-use hesabu::parties::{self, Details, Entity, EntityStatus, Governed, SignUp, SignUpError};
+use hesabu::parties::{self, Details, Entity, EntityFilter, EntityStatus, Governed, SignUp};
 use ledger_core::Amount;
 use std::process::ExitCode;
 
@@ -31,6 +31,12 @@ const PASSWORD: &str = "demo-1-password!";
 
 pub(crate) async fn demo(config: &Config) -> anyhow::Result<ExitCode> {
     let app = App::start(config).await?;
+    if parties::entities(&app.db, &EntityFilter::default(), 0, 1).await?.1 > 0 {
+        bail!(
+            "this database is in use: the demo's members have a password that everybody knows, so it only fills an empty one \
+             (try --data demo-data, without DATABASE_URL)"
+        );
+    }
     let mut members = vec![];
     for (place, member) in MEMBERS.iter().enumerate() {
         members.push(admit(&app, place, member).await?);
@@ -62,15 +68,11 @@ async fn admit(app: &App, place: usize, member: &(&str, &str, &str, &str, &str))
         ledger: app.ledger.id,
         limits: app.new_member_limits,
     };
-    let signed_up = match parties::sign_up(&app.identity, &app.posting, request).await {
-        Err(SignUpError::EmailTaken) => bail!("the demo network is in this database already"),
-        signed_up => signed_up?,
-    };
+    let signed_up = parties::sign_up(&app.identity, &app.posting, request).await?;
     let entity =
         parties::entity(&app.db, signed_up.entity).await?.ok_or_else(|| anyhow!("the new entity is missing"))?;
-    let limits = (money(app, credit_line)?.negated(), app.new_member_limits.1);
-    let status = Some(EntityStatus::TradingAccepted);
-    let governed = Governed { status, limits: Some(limits), ..Governed::default() };
+    let floor = Some(money(app, credit_line)?.negated());
+    let governed = Governed { status: Some(EntityStatus::TradingAccepted), floor, ..Governed::default() };
     parties::govern(&app.db, &app.posting, &entity, governed)
         .await?
         .map_err(|rejection| anyhow!("{name} could not be admitted: {rejection}"))?;

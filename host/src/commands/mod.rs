@@ -10,6 +10,7 @@ use hesabu::config::Config;
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::identity::{EMAIL_TAKEN, NewPerson, PasswordFault, password_faults};
 use hesabu::posting::Report;
+use hesabu::store::Db;
 use hesabu::{api, mint_id, posting};
 use std::io::{IsTerminal, Read, Write};
 use std::net::SocketAddr;
@@ -85,7 +86,8 @@ pub(crate) async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
 }
 
 pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCode> {
-    let db = app::open(config).await?;
+    // It judges what is there: it makes nothing and migrates nothing.
+    let db = Db::open_existing(&config.database_url).await.context("there is nothing to verify (DATABASE_URL)")?;
     let engine = Engine::load_cached(COMPONENT, &config.data)?;
     let progress = |ledger: &str, records: i64| {
         if std::io::stderr().is_terminal() {
@@ -103,15 +105,18 @@ pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCo
             println!("{}", as_text(report));
         }
     }
+    if reports.is_empty() {
+        bail!("there is no ledger in this database, and so nothing to prove");
+    }
     let sound = reports.iter().all(|report| report.fault.is_none());
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn as_text(report: &Report) -> String {
-    let Report { ledger, records, steps, accounts, fault } = report;
+    let Report { ledger, records, steps, accounts, head, fault } = report;
     match fault {
         None => format!(
-            "{ledger}: proven. {records} journal records, {steps} transfer rows and {accounts} accounts agree, and the balances sum to zero."
+            "{ledger}: proven. {records} journal records, {steps} transfer rows and {accounts} accounts agree, and the balances sum to zero. Head {head}."
         ),
         Some(fault) => {
             format!("{ledger}: BROKEN at {}: {} ({records} records before it are right).", fault.place, fault.what)
@@ -127,6 +132,7 @@ fn as_json(report: &Report) -> serde_json::Value {
         "records": report.records,
         "transferRows": report.steps,
         "accounts": report.accounts,
+        "head": report.head,
         "fault": fault,
     })
 }

@@ -28,8 +28,8 @@ pub(super) fn command(command: Command) -> wit::Command {
         }),
         Command::SetLimits(limits) => wit::Command::SetLimits(wit::SetLimits {
             account: id(limits.account.0),
-            floor: limits.floor.minor(),
-            ceiling: limits.ceiling.minor(),
+            floor: limits.floor.map(Amount::minor),
+            ceiling: limits.ceiling.map(Amount::minor),
         }),
         Command::SetStatus(change) => {
             wit::Command::SetStatus(wit::SetStatus { account: id(change.account.0), status: status(change.status) })
@@ -41,7 +41,8 @@ pub(super) fn command(command: Command) -> wit::Command {
             payee: id(create.payee.0),
             amount: create.amount.minor(),
             expires_at: create.expires_at.map(|at| at.0),
-            keyed: create.keyed,
+            key: create.key.map(|key| id(key.0)),
+            payable_now: create.payable_now,
             memo: id(create.memo.0),
         }),
         Command::Settle(settle) => wit::Command::Settle(wit::Settle {

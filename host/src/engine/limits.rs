@@ -12,7 +12,7 @@ pub const FUEL_BASE: u64 = 20_000_000;
 /// under a tenth of the limit. Fuel is used and not time, so that the same call stops at the same point on every machine.
 pub const FUEL_PER_ENTRY: u64 = 50_000;
 
-/// Calls that run at the same time: one for each busy lane and a few previews. Each has a slot in the instance pool.
+/// Calls that run at the same time, half of them batches and half previews. Each has a slot in the instance pool.
 pub const CALLS_MAX: usize = 8;
 
 /// What a call may use, as wasmtime asks for it.

@@ -40,8 +40,9 @@ pub struct Engine {
 struct Inner {
     engine: wasmtime::Engine,
     ledger: generated::LedgerPre<CallLimits>,
-    /// As many permits as the pool has instances.
-    calls: Semaphore,
+    /// Together as many permits as the pool has instances; previews cannot take those of batches.
+    batches: Arc<Semaphore>,
+    previews: Arc<Semaphore>,
 }
 
 /// What a batch is decided against.
@@ -101,7 +102,8 @@ impl Engine {
         let linker = Linker::new(&engine);
         let ledger =
             linker.instantiate_pre(&component).and_then(generated::LedgerPre::new).map_err(EngineError::Load)?;
-        Ok(Engine { inner: Arc::new(Inner { engine, ledger, calls: Semaphore::new(CALLS_MAX) }) })
+        let permits = || Arc::new(Semaphore::new(CALLS_MAX / 2));
+        Ok(Engine { inner: Arc::new(Inner { engine, ledger, batches: permits(), previews: permits() }) })
     }
 
     /// Decides a batch. Runs beside the async threads.
@@ -110,7 +112,7 @@ impl Engine {
     /// See [`EngineError`].
     pub async fn post(&self, book: Book, batch: Vec<Item>, now: Timestamp) -> Result<Posted, EngineError> {
         let inner = Arc::clone(&self.inner);
-        self.beside(move || inner.post(&book, &batch, now)).await
+        beside(&self.inner.batches, move || inner.post(&book, &batch, now)).await
     }
 
     /// Would this command be accepted now? Runs beside the async threads.
@@ -119,16 +121,22 @@ impl Engine {
     /// See [`EngineError`].
     pub async fn preview(&self, book: Book, command: Command, now: Timestamp) -> Result<Outcome, EngineError> {
         let inner = Arc::clone(&self.inner);
-        self.beside(move || inner.preview(&book, command, now)).await
+        beside(&self.inner.previews, move || inner.preview(&book, command, now)).await
     }
+}
 
-    async fn beside<T: Send + 'static>(
-        &self,
-        call: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
-    ) -> Result<T, EngineError> {
-        let _permit = self.inner.calls.acquire().await.expect("the semaphore is never closed");
-        tokio::task::spawn_blocking(call).await.unwrap_or(Err(EngineError::Nonsense("the call panicked")))
-    }
+/// Runs a call beside the async threads. The permit goes with it: who stops waiting does not make room before it is done.
+async fn beside<T: Send + 'static>(
+    permits: &Arc<Semaphore>,
+    call: impl FnOnce() -> Result<T, EngineError> + Send + 'static,
+) -> Result<T, EngineError> {
+    let permit = Arc::clone(permits).acquire_owned().await.expect("the semaphore is never closed");
+    let call = move || {
+        let answer = call();
+        drop(permit);
+        answer
+    };
+    tokio::task::spawn_blocking(call).await.unwrap_or(Err(EngineError::Nonsense("the call panicked")))
 }
 
 impl Inner {

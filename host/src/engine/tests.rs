@@ -15,7 +15,8 @@ fn pay(id: u128, payer: u128, payee: u128, minor: i64) -> Item {
         payee: AccountId(payee),
         amount: amount(minor),
         expires_at: None,
-        keyed: false,
+        key: None,
+        payable_now: false,
         memo: Memo::NONE,
     }))
 }

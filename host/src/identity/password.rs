@@ -77,7 +77,13 @@ impl Hasher {
     }
 
     async fn beside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> anyhow::Result<T> {
-        let _turn = self.turns.acquire().await.expect("the semaphore is never closed");
+        let turn = Arc::clone(&self.turns).acquire_owned().await.expect("the semaphore is never closed");
+        // The turn goes with the work: who hangs up meanwhile does not make room before the work is done.
+        let work = move || {
+            let done = work();
+            drop(turn);
+            done
+        };
         Ok(tokio::task::spawn_blocking(work).await?)
     }
 }

@@ -1,7 +1,7 @@
 //! Sessions: a token opens a door for a day, or until its owner logs out.
 
 use super::token::Claims;
-use super::{Identity, email_key};
+use super::{Identity, PASSWORD_MAX, email_key};
 use crate::store::{Error, Statement};
 use crate::{id_text, mint_id, system_clock};
 use uuid::Uuid;
@@ -57,7 +57,8 @@ impl Identity {
         let sql = "select person_id, password_hash, administrator, login_at, login_ip from person where email_key = $1";
         let row = self.db.fetch_optional(sql, vec![email_key(email).into()]).await?;
         let hash = row.as_ref().map(|row| row.text("password_hash")).transpose()?;
-        let right = self.hasher.matches(password, hash).await?;
+        // What no password can be is not worth hashing, and says nothing about whose it would have been.
+        let right = password.chars().count() <= PASSWORD_MAX && self.hasher.matches(password, hash).await?;
         let Some(row) = row.filter(|_| right) else { return Ok(None) };
         let administrator = door == Door::Administrator;
         if administrator && !row.bool("administrator")? {
@@ -67,6 +68,8 @@ impl Identity {
         let (token, session) = self.begin_session(person, administrator)?;
         let mut tx = self.db.begin().await?;
         tx.execute(session.sql, session.values).await?;
+        let expired = "delete from session where person_id = $1 and expires_at < $2";
+        tx.execute(expired, vec![person.into(), system_clock().0.into()]).await?;
         let sql =
             "update person set previous_login_at = login_at, previous_login_ip = login_ip, login_at = $2, login_ip = $3
                    where person_id = $1";

@@ -78,7 +78,7 @@ impl TokenKeys {
 
 /// Writes a file that only its owner can read, all of it or nothing, and never over another.
 fn write_secret(path: &Path, text: &str) -> std::io::Result<()> {
-    let unique = path.with_extension(format!("{}.new", std::process::id()));
+    let unique = path.with_extension(format!("{}.new", crate::id_text(crate::mint_id())));
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]

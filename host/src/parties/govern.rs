@@ -14,8 +14,10 @@ pub struct Governed {
     pub change: Change,
     /// How far it is admitted.
     pub status: Option<EntityStatus>,
-    /// Floor and ceiling of its account.
-    pub limits: Option<(Amount, Amount)>,
+    /// Floor of its account.
+    pub floor: Option<Amount>,
+    /// Ceiling of its account.
+    pub ceiling: Option<Amount>,
 }
 
 /// Applies an administrator's change, all of it or nothing.
@@ -34,7 +36,8 @@ pub async fn govern(
         entries.push(Command::SetStatus(SetStatus { account: entity.account, status: status.account_status() }));
         companions.push(set_status(entity.id, status));
     }
-    if let Some((floor, ceiling)) = governed.limits {
+    let Governed { floor, ceiling, .. } = governed;
+    if floor.is_some() || ceiling.is_some() {
         entries.push(Command::SetLimits(SetLimits { account: entity.account, floor, ceiling }));
     }
     if entries.is_empty() {

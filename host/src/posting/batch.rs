@@ -4,12 +4,12 @@ use super::history::Step;
 use super::idempotency::{self, Kept, Known};
 use super::journal::{self, Hash};
 use super::rows::{self, AccountRow, Appended, TransferRow};
-use super::{Book, Entry, Failure, Group, Key};
+use super::{Book, Entry, Failure, Group};
 use crate::engine::{Engine, Posted};
 use crate::store::{Db, Error, Tx, Value};
 use ledger_core::{
-    Account, AccountId, Command, Item, LedgerId, Outcome, Receipt, Rejection, Timestamp, TransferId, TransferReceipt,
-    Verdict, codec,
+    Account, AccountId, Command, Item, Key, LedgerId, Outcome, Receipt, Rejection, Timestamp, TransferId,
+    TransferReceipt, Verdict, codec,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -95,8 +95,8 @@ struct Loaded {
     items: Vec<Item>,
     accounts: BTreeMap<AccountId, AccountRow>,
     transfers: BTreeMap<TransferId, TransferRow>,
-    /// Keys that came before, in this batch or an earlier one: for each item that has such a key, true.
-    repeated: Vec<bool>,
+    /// Keys that an earlier batch kept.
+    known: BTreeSet<Key>,
 }
 
 impl Loaded {
@@ -108,18 +108,19 @@ impl Loaded {
     }
 }
 
-/// Loads what the groups touch: at most three queries however many they are.
+/// Loads what the groups touch: keys, then transfers, then accounts, 500 a query.
 async fn load(tx: &mut Tx, ledger: LedgerId, groups: &[Group]) -> Result<Loaded, Error> {
-    let keys: Vec<Key> = groups.iter().flat_map(|group| &group.entries).filter_map(|entry| entry.key).collect();
-    let known = idempotency::load(tx, ledger, &keys).await?;
-    let (items, repeated) = resolve_keys(groups, &known);
-    let minted =
-        groups.iter().flat_map(|group| &group.entries).zip(&repeated).map(|(entry, again)| entry.minted && !again);
-    let refused = known.into_values().filter_map(|known| known.refused).map(|row| (row.transfer.id, row));
-    let mut transfers: BTreeMap<TransferId, TransferRow> = refused.collect();
-
+    let entries = || groups.iter().flat_map(|group| &group.entries);
+    let keys: BTreeSet<Key> = entries().filter_map(|entry| key_of(&entry.command)).collect();
+    let known = idempotency::load(tx, ledger, &keys.into_iter().collect::<Vec<_>>()).await?;
+    let items = resolve_keys(groups, &known);
+    let minted = items.iter().zip(entries()).map(|(item, entry)| entry.minted && item.command == entry.command);
     let named: BTreeSet<TransferId> =
         items.iter().zip(minted).filter_map(|(item, minted)| stored_transfer(item, minted)).collect();
+    let (known, refused): (BTreeSet<Key>, Vec<Option<TransferRow>>) =
+        known.into_iter().map(|(key, known)| (key, known.refused)).unzip();
+    let mut transfers: BTreeMap<TransferId, TransferRow> =
+        refused.into_iter().flatten().map(|row| (row.transfer.id, row)).collect();
     let named: Vec<TransferId> = named.into_iter().filter(|id| !transfers.contains_key(id)).collect();
     let stored = rows::load_transfers(tx, ledger, &named).await?;
     transfers.extend(stored.into_iter().map(|row| (row.transfer.id, row)));
@@ -130,7 +131,14 @@ async fn load(tx: &mut Tx, ledger: LedgerId, groups: &[Group]) -> Result<Loaded,
     let accounts: Vec<AccountId> = accounts.into_iter().collect();
     let accounts = rows::load_accounts(tx, ledger, &accounts).await?;
     let accounts = accounts.into_iter().map(|row| (row.account.id, row)).collect();
-    Ok(Loaded { items, accounts, transfers, repeated })
+    Ok(Loaded { items, accounts, transfers, known })
+}
+
+const fn key_of(command: &Command) -> Option<Key> {
+    match command {
+        Command::Create(create) => create.key,
+        Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_) | Command::Settle(_) => None,
+    }
 }
 
 /// What a command alone is decided against, and when.
@@ -146,23 +154,23 @@ pub(super) async fn load_one(
     Ok((load(tx, ledger, &[group]).await?.book(), clock.max(at)))
 }
 
-/// The commands as items. A key that came before stands for the transfer of the first command that had it.
-fn resolve_keys(groups: &[Group], known: &HashMap<Key, Known>) -> (Vec<Item>, Vec<bool>) {
+/// The commands as items, linked within each group. A key that came before, in an earlier batch or in this one, stands for the
+/// transfer of the first command that had it.
+fn resolve_keys(groups: &[Group], known: &HashMap<Key, Known>) -> Vec<Item> {
     let mut first: HashMap<Key, TransferId> = known.iter().map(|(key, known)| (*key, known.transfer)).collect();
-    let (mut items, mut repeated) = (vec![], vec![]);
+    let mut items = vec![];
     for group in groups {
         for (place, entry) in group.entries.iter().enumerate() {
             let mut item = Item { command: entry.command, linked: place + 1 < group.entries.len() };
-            let mut again = false;
-            if let (Some(key), Command::Create(create)) = (entry.key, &mut item.command) {
-                again = first.contains_key(&key);
+            if let Command::Create(create) = &mut item.command
+                && let Some(key) = create.key
+            {
                 create.id = *first.entry(key).or_insert(create.id);
             }
             items.push(item);
-            repeated.push(again);
         }
     }
-    (items, repeated)
+    items
 }
 
 /// The transfer that may be stored already: one that is settled, or whose id was not made for this command.
@@ -193,6 +201,7 @@ struct Changes {
     appended: Vec<Appended>,
     accounts: BTreeMap<AccountId, AccountRow>,
     kept: Vec<Kept>,
+    kept_keys: BTreeSet<Key>,
 }
 
 impl Changes {
@@ -203,6 +212,7 @@ impl Changes {
             appended: vec![],
             accounts: BTreeMap::new(),
             kept: vec![],
+            kept_keys: BTreeSet::new(),
         };
         for account in &posted.accounts {
             changes.row(loaded, account.id).account = *account;
@@ -223,9 +233,12 @@ impl Changes {
                     let position = head.last_position + 1 + count(&changes.appended);
                     changes.append(loaded, &mut begun, position, item, entry, receipt);
                 }
-                changes.keep(entry, item, outcome, loaded.repeated[index]);
+                changes.keep(loaded, item, outcome);
             }
-            if fresh {
+            // A group of which a part came before brings its companions a second time.
+            if fresh
+                && !posted.outcomes[range.clone()].iter().any(|outcome| matches!(outcome, Ok(Receipt::Repeated(_))))
+            {
                 changes.accepted.insert(place);
             }
             if fresh || changes.kept.len() > kept_before {
@@ -270,9 +283,13 @@ impl Changes {
         self.appended.push(Appended { position, step, transfer, memo: entry.memo.clone(), settles, payer, payee });
     }
 
-    /// Keeps the key of a command that began a transfer, and of one that was refused for a reason that could change.
-    fn keep(&mut self, entry: &Entry, item: &Item, outcome: &Outcome, repeated: bool) {
-        let (Some(key), Command::Create(create), false) = (entry.key, &item.command, repeated) else { return };
+    /// Keeps the key of a command that began a transfer, and of one that was refused for a reason that could change; once.
+    fn keep(&mut self, loaded: &Loaded, item: &Item, outcome: &Outcome) {
+        let Command::Create(create) = &item.command else { return };
+        let Some(key) = create.key else { return };
+        if loaded.known.contains(&key) || self.kept_keys.contains(&key) {
+            return;
+        }
         let refused = match outcome {
             Ok(Receipt::Transfer(_)) => None,
             // Says nothing of this command: another one of its group was the reason.
@@ -280,6 +297,7 @@ impl Changes {
             Err(rejection) if rejection.retryable() => Some((*item, *rejection)),
             Ok(Receipt::Account(_) | Receipt::Repeated(_)) | Err(_) => return,
         };
+        self.kept_keys.insert(key);
         self.kept.push(Kept { key, transfer: create.id, refused });
     }
 }

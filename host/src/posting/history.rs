@@ -149,11 +149,14 @@ pub(super) struct Link {
 }
 
 impl Chain {
-    /// The chain as stored, or `None` when the spine does not fit the number of entries.
+    /// The chain as stored, or `None` when its numbers do not fit each other.
     pub(super) fn stored(entries: i64, totals: Totals, spine: &[u8]) -> Option<Chain> {
         let (positions, []) = spine.as_chunks::<8>() else { return None };
         let spine: Vec<i64> = positions.iter().map(|bytes| i64::from_be_bytes(*bytes)).collect();
-        (spine.len() == tree_sizes(entries).len()).then_some(Chain { entries, totals, spine })
+        // No ledger gets near the bound; a number beyond it is damage, and would overflow.
+        let plausible = (0..=1 << 60).contains(&entries)
+            && [totals.begun, totals.posted, totals.ended].iter().all(|total| (0..=entries).contains(total));
+        (plausible && spine.len() == tree_sizes(entries).len()).then_some(Chain { entries, totals, spine })
     }
 
     /// The bytes that are stored.

@@ -3,11 +3,10 @@
 //! A key that began a transfer points to it. A key whose command was refused for a reason that could change keeps the
 //! command and the refusal, so that the first answer is given again. The core compares the contents.
 
-use super::Key;
 use super::rows::TransferRow;
 use crate::store::{Error, Row, Tx, Value};
 use ledger_core::{
-    Amount, Command, LedgerId, Rejection, Timestamp, Transfer, TransferId, TransferState, Verdict, codec,
+    Amount, Command, Key, LedgerId, Rejection, Timestamp, Transfer, TransferId, TransferState, Verdict, codec,
 };
 use std::collections::HashMap;
 

@@ -6,6 +6,7 @@ use crate::engine::Engine;
 use crate::store::{self, Db};
 use ledger_core::{BATCH_MAX, LedgerId, Outcome};
 use std::time::Duration;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -41,7 +42,15 @@ impl Lane {
     }
 
     pub(super) fn send(&self, waiting: Waiting) -> Result<(), PostingError> {
-        self.queue.try_send(waiting).map_err(|_| PostingError::Busy)
+        self.queue.try_send(waiting).map_err(|error| match error {
+            TrySendError::Full(_) => PostingError::Busy,
+            TrySendError::Closed(_) => PostingError::Unavailable,
+        })
+    }
+
+    /// Whether somebody is there to take what is sent.
+    pub(super) fn is_alive(&self) -> bool {
+        !self.queue.is_closed()
     }
 }
 

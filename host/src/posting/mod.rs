@@ -4,7 +4,7 @@
 //! | --- | --- | --- |
 //! | 1 | [`Posting::submit`] | puts a group of commands into the queue of its ledger's lane |
 //! | 2 | `lane.rs` | takes everything that waits, up to [`BATCH_MAX`](ledger_core::BATCH_MAX) commands, while the batch before commits |
-//! | 3 | `batch.rs` | locks the ledger's row, loads what the batch touches, in a handful of statements however large it is |
+//! | 3 | `batch.rs` | locks the ledger's row, loads what the batch touches, 500 rows a statement |
 //! | 4 | `engine` | decides, once |
 //! | 5 | `batch.rs`, `history.rs`, `journal.rs` | one transaction: journal record, transfer rows, accounts, keys, companions |
 //! | 6 | `lane.rs` | answers everyone, after the commit is durable |
@@ -16,7 +16,8 @@
 //!
 //! - Nothing here decides about money: the component does.
 //! - This is the only writer of `ledger`, `journal`, `account`, `transfer` and `idempotency`.
-//! - Nobody is answered before the commit. When a commit's fate is unknown, the hash of its journal record tells.
+//! - Nobody is answered before the commit. When a commit's fate is unknown, the hash of its journal record tells, as soon as the
+//!   database can be asked; a caller that cannot wait so long is told that posting is not available, and its key is good for a retry.
 
 mod lane; // gather, retry, answer
 mod batch; // load, decide, write: one batch in one transaction
@@ -37,10 +38,10 @@ pub use verify::{Fault, Report, verify};
 use crate::engine::{self, Engine, EngineError};
 use crate::store::{self, Db, Statement};
 use lane::{Lane, Waiting};
-use ledger_core::{Command, LedgerId, Memo, Outcome, Timestamp};
+use ledger_core::{Command, Key, LedgerId, Memo, Outcome, Timestamp};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 
@@ -57,7 +58,8 @@ struct Inner {
     db: Db,
     engine: Engine,
     clock: Clock,
-    lanes: Mutex<HashMap<LedgerId, Lane>>,
+    /// `None` when closed.
+    lanes: Mutex<Option<HashMap<LedgerId, Lane>>>,
     tasks: TaskTracker,
 }
 
@@ -77,17 +79,11 @@ pub struct Entry {
     pub command: Command,
     /// Description or reason. [`Entry::new`] puts its digest into the command.
     memo: String,
-    /// For a command that begins a transfer: what a client sent to be safe when it retries.
-    key: Option<Key>,
     /// The id of the transfer that the command begins was made for it, so nobody has used it before.
     minted: bool,
 }
 
-/// Digest of who sent a key and the key itself: the same key of somebody else is another key.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub struct Key(u128);
-
-/// Why a group got no decision. Nothing of it happened, except where noted.
+/// Why a group got no answer. Nothing of it happened, except where noted.
 #[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
 pub enum PostingError {
     /// The queue is full: try again shortly.
@@ -117,15 +113,14 @@ impl Entry {
             Command::Settle(settle) => Command::Settle(ledger_core::Settle { memo: digest, ..settle }),
             account @ (Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_)) => account,
         };
-        Entry { command, memo: memo.to_owned(), key: None, minted: false }
+        Entry { command, memo: memo.to_owned(), minted: false }
     }
 
     /// The same, safe to retry: whoever sends `key` again gets the first answer again.
     #[must_use]
     pub fn with_key(mut self, key: Option<Key>) -> Entry {
         if let Command::Create(create) = &mut self.command {
-            create.keyed = key.is_some();
-            self.key = key;
+            create.key = key;
         }
         self
     }
@@ -137,14 +132,12 @@ impl Entry {
     }
 }
 
-impl Key {
-    /// The key `text` as sent by `sender`.
-    pub fn new(sender: u128, text: &str) -> Key {
-        let mut hasher = Sha256::new();
-        hasher.update(sender.to_be_bytes());
-        hasher.update(text.as_bytes());
-        Key(first_128(&hasher.finalize()))
-    }
+/// The key `text` as sent by `sender`: the same text of somebody else is another key.
+pub fn key(sender: u128, text: &str) -> Key {
+    let mut hasher = Sha256::new();
+    hasher.update(sender.to_be_bytes());
+    hasher.update(text.as_bytes());
+    Key(first_128(&hasher.finalize()))
 }
 
 /// First 128 bits of the SHA-256 of a text; nothing for no text.
@@ -179,7 +172,7 @@ impl From<Entry> for Group {
 impl Posting {
     /// Posts to `db` what `engine` decides.
     pub fn new(db: Db, engine: Engine, clock: Clock) -> Posting {
-        let inner = Inner { db, engine, clock, lanes: Mutex::default(), tasks: TaskTracker::new() };
+        let inner = Inner { db, engine, clock, lanes: Mutex::new(Some(HashMap::new())), tasks: TaskTracker::new() };
         Posting { inner: Arc::new(inner) }
     }
 
@@ -192,7 +185,7 @@ impl Posting {
             return Err(PostingError::TooLarge);
         }
         let (answer, answered) = oneshot::channel();
-        self.lane(ledger).send(Waiting { group, answer })?;
+        self.lane(ledger)?.send(Waiting { group, answer })?;
         answered.await.unwrap_or(Err(PostingError::Unavailable))
     }
 
@@ -215,38 +208,27 @@ impl Posting {
         Ok(self.inner.engine.preview(book, command, now).await?)
     }
 
-    /// Whether this key came before.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn knows(&self, ledger: LedgerId, key: Option<Key>) -> Result<bool, PostingError> {
-        let Some(key) = key else { return Ok(false) };
-        let known = idempotency::load(&mut self.inner.db.begin_read().await?, ledger, &[key]).await?;
-        Ok(!known.is_empty())
-    }
-
     /// Waits until every lane has answered what it took. Nothing can be submitted afterwards.
     pub async fn close(&self) {
-        self.lanes().clear();
+        self.lanes().take();
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
 
-    fn lane(&self, ledger: LedgerId) -> Lane {
+    fn lane(&self, ledger: LedgerId) -> Result<Lane, PostingError> {
         let mut lanes = self.lanes();
-        let start = || {
-            Lane::start(
-                self.inner.db.clone(),
-                self.inner.engine.clone(),
-                self.inner.clock.clone(),
-                ledger,
-                &self.inner.tasks,
-            )
-        };
-        lanes.entry(ledger).or_insert_with(start).clone()
+        let lanes = lanes.as_mut().ok_or(PostingError::Unavailable)?;
+        // A lane that panicked has ended. What it had taken was told so; what comes now is tried by a new one.
+        if let Some(lane) = lanes.get(&ledger).filter(|lane| lane.is_alive()) {
+            return Ok(lane.clone());
+        }
+        let Inner { db, engine, clock, tasks, .. } = &*self.inner;
+        let lane = Lane::start(db.clone(), engine.clone(), clock.clone(), ledger, tasks);
+        lanes.insert(ledger, lane.clone());
+        Ok(lane)
     }
 
-    fn lanes(&self) -> std::sync::MutexGuard<'_, HashMap<LedgerId, Lane>> {
+    fn lanes(&self) -> MutexGuard<'_, Option<HashMap<LedgerId, Lane>>> {
         // A panic while it was held cannot have left the map half changed.
         self.inner.lanes.lock().unwrap_or_else(PoisonError::into_inner)
     }

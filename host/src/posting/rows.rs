@@ -12,12 +12,14 @@ use ledger_core::{
 pub(super) struct AccountRow {
     pub(super) account: Account,
     pub(super) chain: Chain,
+    /// Journal sequence that it is current to.
+    pub(super) as_of: i64,
 }
 
 impl AccountRow {
     /// An account that has no row yet.
     pub(super) fn new(account: Account) -> AccountRow {
-        AccountRow { account, chain: Chain::default() }
+        AccountRow { account, chain: Chain::default(), as_of: 0 }
     }
 }
 
@@ -46,7 +48,8 @@ pub(super) async fn load_accounts(tx: &mut Tx, ledger: LedgerId, ids: &[AccountI
     let keys: Vec<Value> = ids.iter().map(|id| id.0.into()).collect();
     let rows = tx
         .fetch_among(
-            "select account_id, balance, held_out, held_in, floor, ceiling, status, entries, begun, posted, ended, spine
+            "select account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+                    last_position, entries, begun, posted, ended, spine
              from account where ledger_id = $1 and account_id in ",
             &[ledger.0.into()],
             &keys,
@@ -61,8 +64,9 @@ pub(super) async fn load_accounts(tx: &mut Tx, ledger: LedgerId, ids: &[AccountI
 /// # Errors
 /// When the database fails.
 pub async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, Error> {
-    let mut tx = db.begin_read().await?;
-    Ok(load_accounts(&mut tx, ledger, &[id]).await?.pop().map(|row| row.account))
+    let sql = "select * from account where ledger_id = $1 and account_id = $2";
+    let row = db.fetch_optional(sql, vec![ledger.0.into(), id.0.into()]).await?;
+    row.map(|row| account_row(&row).map(|row| row.account)).transpose()
 }
 
 /// A transfer as it is stored.
@@ -87,7 +91,9 @@ pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {
             status: status(row.int("status")?)?,
         },
         chain: Chain::stored(row.int("entries")?, totals, &row.bytes("spine")?)
-            .ok_or_else(|| Error::Corrupt("an account's spine does not fit its number of entries".into()))?,
+            .filter(|chain| row.int("last_position").is_ok_and(|position| position == chain.last_position()))
+            .ok_or_else(|| Error::Corrupt("the numbers of an account's history do not fit each other".into()))?,
+        as_of: row.int("as_of")?,
     })
 }
 
@@ -189,7 +195,7 @@ const fn status_number(status: AccountStatus) -> i64 {
 /// Writes accounts through, whether they have rows already or not.
 pub(super) async fn store_accounts(tx: &mut Tx, ledger: LedgerId, seq: i64, rows: &[&AccountRow]) -> Result<(), Error> {
     let mut values = Vec::with_capacity(rows.len() * 15);
-    for AccountRow { account, chain } in rows {
+    for AccountRow { account, chain, .. } in rows {
         values.extend([ledger.0.into(), account.id.0.into()]);
         let amounts = [account.balance, account.held_out, account.held_in, account.floor, account.ceiling];
         values.extend(amounts.map(|amount| Value::from(amount.minor())));

@@ -1,18 +1,23 @@
 //! The proof: replays the journal through the component and compares every stored row with what comes out.
 //!
 //! For each record: its place and hash, the canonical form, then the commands are decided again and every verdict must
-//! be the recorded one. Along the way every row of `transfer` must be what the replay produces, links included; at the
-//! end every account and the ledger's head too. The first thing that is wrong is named and ends the proof of its ledger.
+//! be the recorded one. Along the way every row of `transfer` must be what the replay produces, links included, and every
+//! key that a client sent must be kept as it was answered; at the end every account and the ledger's own row too. The
+//! first thing that is wrong is named and ends the proof of its ledger.
+//!
+//! What cannot be seen from inside: a ledger of which the newest part was cut off everywhere at once. Who keeps a report's head
+//! elsewhere can tell.
 
-use super::history::Step;
+use super::history::{Step, Totals};
+use super::idempotency;
 use super::journal::{self, Hash};
-use super::rows::{self, AccountRow};
+use super::rows::{self, AccountRow, TransferRow};
 use super::{Ledger, ledgers, memo_digest};
 use crate::engine::{Book, Engine, EngineError};
 use crate::store::{Db, Error, Row, Tx};
 use ledger_core::{
-    Account, AccountId, Amount, Command, Item, LedgerId, Receipt, Timestamp, Transfer, TransferId, TransferReceipt,
-    TransferState, Verdict, codec,
+    Account, AccountId, Amount, Command, Item, Key, LedgerId, Receipt, Rejection, Timestamp, Transfer, TransferId,
+    TransferReceipt, TransferState, Verdict, codec,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -35,6 +40,8 @@ pub struct Report {
     pub steps: i64,
     /// Accounts compared.
     pub accounts: i64,
+    /// Hash of the last record that is right, in hexadecimal.
+    pub head: String,
     /// The first thing that is wrong.
     pub fault: Option<Fault>,
 }
@@ -51,6 +58,8 @@ pub struct Fault {
 /// Why a proof stopped.
 enum Stop {
     Fault(Fault),
+    /// A value that cannot be read is a fault of the data, not of the database.
+    Unreadable(String),
     Store(Error),
     Engine(EngineError),
 }
@@ -58,8 +67,7 @@ enum Stop {
 impl From<Error> for Stop {
     fn from(error: Error) -> Stop {
         match error {
-            // A value that cannot be read is a fault of the data, not of the database.
-            Error::Corrupt(what) => Stop::Fault(Fault { place: "stored rows".into(), what }),
+            Error::Corrupt(what) => Stop::Unreadable(what),
             error => Stop::Store(error),
         }
     }
@@ -87,18 +95,21 @@ pub async fn verify(db: &Db, engine: &Engine, mut progress: impl FnMut(&str, i64
         let fault = match replay.prove(db, engine, &mut progress).await {
             Ok(()) => None,
             Err(Stop::Fault(fault)) => Some(fault),
+            Err(Stop::Unreadable(what)) => Some(Fault { place: replay.place(), what }),
             Err(Stop::Store(error)) => return Err(error.into()),
             Err(Stop::Engine(error)) => return Err(error.into()),
         };
         let accounts = i64::try_from(replay.accounts.len())?;
+        let head = replay.hash.iter().map(|byte| format!("{byte:02x}")).collect();
         let Replay { records, steps, .. } = replay;
-        reports.push(Report { ledger: ledger.name.clone(), records, steps, accounts, fault });
+        reports.push(Report { ledger: ledger.name.clone(), records, steps, accounts, head, fault });
     }
     let strays = "select count(*) as n from journal where ledger_id not in (select ledger_id from ledger)";
     let strays = db.fetch_optional(strays, vec![]).await?.map_or(Ok(0), |row| row.int("n"))?;
     if strays > 0 {
         let fault = Fault { place: "journal".into(), what: format!("{strays} records belong to no ledger") };
-        reports.push(Report { ledger: "(none)".into(), records: 0, steps: 0, accounts: 0, fault: Some(fault) });
+        let (ledger, head) = ("(none)".into(), String::new());
+        reports.push(Report { ledger, records: 0, steps: 0, accounts: 0, head, fault: Some(fault) });
     }
     Ok(reports)
 }
@@ -112,6 +123,14 @@ struct Replay<'l> {
     steps: i64,
     accounts: BTreeMap<AccountId, AccountRow>,
     pending: BTreeMap<TransferId, Pending>,
+    /// Transfers that never began and whose keys are kept.
+    refused: BTreeMap<TransferId, Transfer>,
+    /// Keys that were compared.
+    keys: i64,
+    /// How many transfers began, were posted, and ended.
+    totals: Totals,
+    /// Whether the records are done and the accounts are being compared.
+    replayed: bool,
     /// Rows of `transfer` that were read and not compared yet.
     rows: VecDeque<Row>,
     /// Position of the last row that was read.
@@ -136,6 +155,10 @@ impl<'l> Replay<'l> {
             steps: 0,
             accounts: BTreeMap::new(),
             pending: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            keys: 0,
+            totals: Totals::default(),
+            replayed: false,
             rows: VecDeque::new(),
             read: 0,
         }
@@ -143,6 +166,14 @@ impl<'l> Replay<'l> {
 
     fn id(&self) -> LedgerId {
         self.ledger.id
+    }
+
+    /// Where the replay is.
+    fn place(&self) -> String {
+        match self.replayed {
+            true => "accounts".into(),
+            false => format!("journal record {} or the rows that came from it", self.records + 1),
+        }
     }
 
     async fn prove(&mut self, db: &Db, engine: &Engine, progress: &mut impl FnMut(&str, i64)) -> Result<(), Stop> {
@@ -160,6 +191,7 @@ impl<'l> Replay<'l> {
             progress(&self.ledger.name, self.records);
         }
         self.compare_head(&mut tx).await?;
+        self.replayed = true;
         self.compare_accounts(&mut tx).await
     }
 
@@ -181,7 +213,7 @@ impl<'l> Replay<'l> {
             return Err(fault(place, "it is earlier than the record before"));
         }
         let items: Vec<Item> = entries.iter().map(|(item, _)| *item).collect();
-        let book = self.book(&entries, now);
+        let book = self.book(tx, &entries).await?;
         let posted = engine.post(book, items, now).await?;
         for (index, ((item, verdict), outcome)) in entries.iter().zip(&posted.outcomes).enumerate() {
             if Verdict::of(outcome) != *verdict {
@@ -193,15 +225,17 @@ impl<'l> Replay<'l> {
             }
         }
         for account in posted.accounts {
-            self.accounts.entry(account.id).or_insert_with(|| AccountRow::new(account)).account = account;
+            let row = self.accounts.entry(account.id).or_insert_with(|| AccountRow::new(account));
+            (row.account, row.as_of) = (account, seq);
         }
+        self.compare_keys(tx, now, &entries).await?;
         (self.hash, self.at, self.records) = (hash, now, seq);
         Ok(())
     }
 
     /// What the record's commands touch, as the replay has it.
-    fn book(&self, entries: &[(Item, Verdict)], now: Timestamp) -> Book {
-        let (mut accounts, mut transfers) = (BTreeSet::new(), BTreeMap::new());
+    async fn book(&self, tx: &mut Tx, entries: &[(Item, Verdict)]) -> Result<Book, Stop> {
+        let (mut accounts, mut transfers, mut older) = (BTreeSet::new(), BTreeMap::new(), vec![]);
         for (item, verdict) in entries {
             match &item.command {
                 Command::OpenAccount(open) => drop(accounts.insert(open.account)),
@@ -209,11 +243,10 @@ impl<'l> Replay<'l> {
                 Command::SetStatus(status) => drop(accounts.insert(status.account)),
                 Command::Create(create) => {
                     accounts.extend([create.payer, create.payee]);
-                    // A repeated command changes nothing; it is in the journal only for the sake of its group.
-                    if *verdict == Verdict::Repeated {
-                        // Its state does not matter, only that it is there with the same content.
-                        let posted = TransferState::Posted;
-                        transfers.insert(create.id, Transfer::begun_by(create, posted, create.amount, now));
+                    transfers.extend(self.refused.get(&create.id).map(|transfer| (create.id, *transfer)));
+                    // Whatever else was answered, an earlier record may have begun it.
+                    if !matches!(verdict, Verdict::Transfer { .. }) {
+                        older.push(create.id);
                     }
                 }
                 Command::Settle(settle) => {
@@ -224,10 +257,49 @@ impl<'l> Replay<'l> {
                 }
             }
         }
-        Book {
+        // Their state may be a later one; of a transfer that is repeated, only the content matters.
+        for row in rows::load_transfers(tx, self.id(), &older).await? {
+            if row.position <= self.steps {
+                transfers.insert(row.transfer.id, row.transfer);
+            }
+        }
+        Ok(Book {
             accounts: accounts.iter().filter_map(|id| self.accounts.get(id)).map(|row| row.account).collect(),
             transfers: transfers.into_values().collect(),
+        })
+    }
+
+    /// Compares the keys of a record with what is kept of them: one that began a transfer, and one whose refusal is repeated.
+    async fn compare_keys(&mut self, tx: &mut Tx, now: Timestamp, entries: &[(Item, Verdict)]) -> Result<(), Stop> {
+        let mut expected = BTreeMap::new();
+        for (item, verdict) in entries {
+            let Command::Create(create) = &item.command else { continue };
+            let Some(key) = create.key else { continue };
+            match verdict {
+                Verdict::Transfer { .. } => drop(expected.insert(key, (create, None))),
+                Verdict::Refused(rejection) if rejection.retryable() && *rejection != Rejection::LinkedFailed => {
+                    let state = TransferState::Refused(*rejection);
+                    self.refused.insert(create.id, Transfer::begun_by(create, state, Amount::ZERO, now));
+                    expected.insert(key, (create, Some(*rejection)));
+                }
+                Verdict::Refused(_) | Verdict::Repeated | Verdict::Account => {}
+            }
         }
+        let keys: Vec<Key> = expected.keys().copied().collect();
+        let kept = idempotency::load(tx, self.id(), &keys).await?;
+        for (key, (create, refused)) in expected {
+            let place =
+                format!("the key of transfer {} (journal record {})", crate::id_text(create.id.0), self.records + 1);
+            let row = kept.get(&key).ok_or_else(|| fault(&place, "it is missing: a retry would happen again"))?;
+            let state = |row: &TransferRow| (row.transfer.state, row.transfer.created_at);
+            let same = row.transfer == create.id
+                && row.refused.as_ref().map(state) == refused.map(|reason| (TransferState::Refused(reason), now));
+            if !same {
+                return Err(fault(place, "it stands for something else than the journal says"));
+            }
+            self.keys += 1;
+        }
+        Ok(())
     }
 
     /// Compares the next row of `transfer` with what the replay produced.
@@ -281,6 +353,12 @@ impl<'l> Replay<'l> {
         if memo_digest(&row.text("memo")?) != memo {
             return Err(fault(place, "its text is not the one whose digest is in the journal"));
         }
+        self.totals = self.totals.after(step);
+        for account in [transfer.payer, transfer.payee] {
+            if let Some(row) = self.accounts.get_mut(&account) {
+                row.as_of = seq;
+            }
+        }
         if transfer.is_pending() {
             self.pending.insert(transfer.id, Pending { transfer, position, settled_by });
         } else if begun.is_none() && settled_by.is_some() {
@@ -325,10 +403,12 @@ impl<'l> Replay<'l> {
             let place = format!("transfer row {}", pending.position);
             return Err(fault(place, "it says that it was settled, and the journal does not"));
         }
-        let sql = "select head_seq, head_hash, last_position from ledger where ledger_id = $1";
+        let sql = "select head_seq, head_hash, head_at, last_position, begun, posted, ended,
+                          (select count(*) from idempotency i where i.ledger_id = l.ledger_id) as keys
+                   from ledger l where ledger_id = $1";
         let head = tx.fetch_optional(sql, vec![self.id().0.into()]).await?;
         let head = head.ok_or_else(|| fault("ledger", "its row is missing"))?;
-        let (seq, position) = (head.int("head_seq")?, head.int("last_position")?);
+        let seq = head.int("head_seq")?;
         if seq != self.records {
             let next = self.records + 1;
             return Err(fault(
@@ -336,32 +416,40 @@ impl<'l> Replay<'l> {
                 format!("it is missing: the ledger has {seq} records"),
             ));
         }
-        if head.bytes("head_hash")? != self.hash || position != self.steps {
+        if head.bytes("head_hash")? != self.hash {
             return Err(fault("ledger", "its head is not the end of its journal"));
+        }
+        let at = if self.records == 0 { 0 } else { self.at.0 };
+        let Totals { begun, posted, ended } = self.totals;
+        let numbers = [
+            ("head_at", at),
+            ("last_position", self.steps),
+            ("begun", begun),
+            ("posted", posted),
+            ("ended", ended),
+            ("keys", self.keys),
+        ];
+        for (column, value) in numbers {
+            if head.int(column)? != value {
+                return Err(fault("ledger", format!("{column} is {} and should be {value}", head.int(column)?)));
+            }
         }
         Ok(())
     }
 
     async fn compare_accounts(&mut self, tx: &mut Tx) -> Result<(), Stop> {
-        let (mut last, mut count) = (0_u128, 0);
-        loop {
-            let sql = "select account_id, balance, held_out, held_in, floor, ceiling, status, entries, begun, posted, ended, spine
-                       from account where ledger_id = $1 and account_id > $2 order by account_id limit $3";
-            let stored = tx.fetch_all(sql, vec![self.id().0.into(), last.into(), CHUNK.into()]).await?;
-            if stored.is_empty() {
-                break;
-            }
+        let (mut next, mut count) = (Some(0_u128), 0);
+        while let Some(first) = next {
+            let sql = "select * from account where ledger_id = $1 and account_id >= $2 order by account_id limit $3";
+            let stored = tx.fetch_all(sql, vec![self.id().0.into(), first.into(), CHUNK.into()]).await?;
+            next = stored.last().map(|row| row.id("account_id")).transpose()?.and_then(|last| last.checked_add(1));
             for row in &stored {
                 let row = rows::account_row(row)?;
-                last = row.account.id.0;
-                let place = || format!("account {}", crate::id_text(last));
+                let place = || format!("account {}", crate::id_text(row.account.id.0));
                 match self.accounts.get(&row.account.id) {
                     None => return Err(fault(place(), "the journal knows nothing of it")),
                     Some(replayed) if *replayed != row => {
-                        let what = format!(
-                            "it is stored as {:?} and the journal makes it {:?}",
-                            row.account, replayed.account
-                        );
+                        let what = format!("it is stored as {row:?} and the journal makes it {replayed:?}");
                         return Err(fault(place(), what));
                     }
                     Some(_) => count += 1,

@@ -54,6 +54,7 @@ impl From<sqlx::Error> for Error {
     fn from(error: sqlx::Error) -> Error {
         let sqlx::Error::Database(database) = &error else {
             return match error {
+                sqlx::Error::ColumnDecode { .. } | sqlx::Error::Decode(_) => Error::Corrupt(error.to_string()),
                 sqlx::Error::Io(_)
                 | sqlx::Error::Tls(_)
                 | sqlx::Error::Protocol(_)
@@ -95,7 +96,8 @@ fn sort_code(code: &str) -> Sort {
         // serialization_failure, deadlock_detected, lock_not_available; SQLITE_BUSY, _BUSY_RECOVERY, _BUSY_SNAPSHOT, _LOCKED
         "40001" | "40P01" | "55P03" | "5" | "261" | "517" | "6" => Sort::Retry,
         // read_only_sql_transaction; SQLITE_PERM, _READONLY, _IOERR, _FULL, _CANTOPEN
-        "25006" | "3" | "8" | "10" | "13" | "14" => Sort::Unavailable,
+        // and statement_completion_unknown, a commit whose fate distributed engines do not know.
+        "25006" | "40003" | "3" | "8" | "10" | "13" | "14" => Sort::Unavailable,
         // Classes 08 connection, 53 resources (disk full, too many connections), 57 operator intervention, 58 system error.
         code if code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2]) => Sort::Unavailable,
         // Extended forms of SQLITE_READONLY, _IOERR and _CANTOPEN carry the primary code in their low byte.

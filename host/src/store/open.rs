@@ -16,26 +16,48 @@ static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 const SQLITE_CONNECTIONS: u32 = 8;
 /// A quarter of PostgreSQL's default of 100, so that a few hosts fit.
 const POSTGRES_CONNECTIONS: u32 = 24;
+/// What a host that vanished in the middle of a batch may cost the others: its lock on a ledger is gone after half a minute, and
+/// who waits for it is told before that and tries again.
+const POSTGRES_SETTINGS: [(&str, &str); 5] = [
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+    ("tcp_keepalives_idle", "10"),
+    ("tcp_keepalives_interval", "5"),
+    ("tcp_keepalives_count", "3"),
+];
 /// How long a request waits for a connection before it is told that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a SQLite writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Db {
+    /// Opens a database that is there, and never makes one.
+    ///
+    /// # Errors
+    /// When there is none, and as [`Db::open`].
+    pub async fn open_existing(address: &str) -> Result<Db, Error> {
+        if let Some(("sqlite", _)) = address.split_once(':') {
+            let options = SqliteConnectOptions::from_str(address).map_err(wrong_address)?;
+            let file = options.get_filename();
+            if !file.exists() {
+                return Err(Error::Address(format!("there is no database at {}", file.display())));
+            }
+        }
+        Db::open(address).await
+    }
+
     /// Opens `sqlite:path` or `postgres://…`. A SQLite file that does not exist is made.
     ///
     /// # Errors
     /// When the address is of neither kind, or the database cannot be reached.
     pub async fn open(address: &str) -> Result<Db, Error> {
-        let wrong =
-            |error: sqlx::Error| Error::Address(format!("DATABASE_URL is not the address of a database: {error}"));
         match address.split_once(':').map(|(scheme, _)| scheme) {
             Some("sqlite") if address.contains(":memory:") || address.contains("mode=memory") => Err(Error::Address(
                 "DATABASE_URL must name a file: a ledger in memory is lost when the program ends".into(),
             )),
             Some("sqlite") => {
                 let options = SqliteConnectOptions::from_str(address)
-                    .map_err(wrong)?
+                    .map_err(wrong_address)?
                     .create_if_missing(true)
                     .journal_mode(SqliteJournalMode::Wal)
                     .synchronous(SqliteSynchronous::Full)
@@ -46,7 +68,10 @@ impl Db {
                 Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn: Arc::default() })
             }
             Some("postgres" | "postgresql") => {
-                let options = PgConnectOptions::from_str(address).map_err(wrong)?.application_name("hesabu");
+                let options = PgConnectOptions::from_str(address)
+                    .map_err(wrong_address)?
+                    .application_name("hesabu")
+                    .options(POSTGRES_SETTINGS);
                 // A first connection of its own says why when there is none; a pool would only say that it waited.
                 options.connect().await?.close().await?;
                 let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
@@ -55,6 +80,10 @@ impl Db {
             _ => Err(Error::Address("DATABASE_URL must begin with sqlite: or postgres://".into())),
         }
     }
+}
+
+fn wrong_address(error: sqlx::Error) -> Error {
+    Error::Address(format!("DATABASE_URL is not the address of a database: {error}"))
 }
 
 /// Brings the schema up to date. Safe to run again, and by several hosts at once.

@@ -4,7 +4,7 @@ use crate::guest::exports::hesabu::ledger::posting::{Book as WitBook, Malformed}
 use crate::guest::exports::hesabu::ledger::types as wit;
 use alloc::vec::Vec;
 use ledger_core::{
-    Account, AccountId, AccountStatus, Action, Amount, Book, BookError, Command, Create, Item, Memo, OpenAccount,
+    Account, AccountId, AccountStatus, Action, Amount, Book, BookError, Command, Create, Item, Key, Memo, OpenAccount,
     Outcome, Receipt, Rejection, SetLimits, SetStatus, Settle, Timestamp, Transfer, TransferId, TransferKind,
     TransferState,
 };
@@ -49,8 +49,8 @@ pub(crate) fn command(command: &wit::Command) -> Option<Command> {
         }),
         wit::Command::SetLimits(limits) => Command::SetLimits(SetLimits {
             account: AccountId(id_in(limits.account)),
-            floor: Amount::new(limits.floor)?,
-            ceiling: Amount::new(limits.ceiling)?,
+            floor: optional(limits.floor)?,
+            ceiling: optional(limits.ceiling)?,
         }),
         wit::Command::SetStatus(status) => Command::SetStatus(SetStatus {
             account: AccountId(id_in(status.account)),
@@ -63,7 +63,8 @@ pub(crate) fn command(command: &wit::Command) -> Option<Command> {
             payee: AccountId(id_in(create.payee)),
             amount: proposed(create.amount),
             expires_at: create.expires_at.map(Timestamp),
-            keyed: create.keyed,
+            key: create.key.map(|key| Key(id_in(key))),
+            payable_now: create.payable_now,
             memo: Memo(id_in(create.memo)),
         }),
         wit::Command::Settle(settle) => Command::Settle(Settle {
@@ -84,6 +85,14 @@ pub(crate) fn command(command: &wit::Command) -> Option<Command> {
 /// What is too large to be an amount is refused like what is too small: by its own rejection, not by the whole batch.
 fn proposed(minor: i64) -> Amount {
     Amount::new(minor).unwrap_or(Amount::ZERO)
+}
+
+/// A limit that may be absent; `None` when it is there and out of range.
+fn optional(minor: Option<i64>) -> Option<Option<Amount>> {
+    match minor {
+        None => Some(None),
+        Some(minor) => Amount::new(minor).map(Some),
+    }
 }
 
 fn id_in(id: wit::Id) -> u128 {

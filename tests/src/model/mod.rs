@@ -61,7 +61,7 @@ impl Model {
     /// group, only the command that was refused for a reason of its own is remembered.
     fn remember_refusal(&mut self, command: &Command, rejection: Rejection, now: Timestamp) {
         let Command::Create(create) = command else { return };
-        if create.keyed && rejection.retryable() && self.past.transfer(create.id).is_none() {
+        if create.key.is_some() && rejection.retryable() && self.past.transfer(create.id).is_none() {
             self.past.add(Event::Began(begun(create, TransferState::Refused(rejection), Amount::ZERO, now)));
         }
     }
@@ -103,10 +103,13 @@ impl Model {
 
     fn set_limits(&self, limits: &SetLimits) -> Result<Event, Rejection> {
         let mut against = Vec::new();
-        if limits.floor > limits.ceiling {
+        let now = self.past.account(limits.account);
+        let floor = limits.floor.or(now.map(|account| account.floor));
+        let ceiling = limits.ceiling.or(now.map(|account| account.ceiling));
+        if floor.is_some() && ceiling.is_some() && floor > ceiling {
             against.push(Rejection::LimitsCrossed);
         }
-        match self.past.account(limits.account) {
+        match now {
             None => against.push(Rejection::AccountNotFound),
             Some(account) if account.status == AccountStatus::Closed => against.push(Rejection::AccountClosed),
             Some(_) => {}
@@ -151,7 +154,7 @@ impl Model {
         if counting_expiry(create).is_some_and(|at| at <= now) {
             against.push(Rejection::ExpiryPassed);
         }
-        if create.kind != TransferKind::Request {
+        if create.kind != TransferKind::Request || create.payable_now {
             against.extend(self.headroom_against(create.payer, create.payee, create.amount, Reserved::Counts));
         }
         let (state, moved) = match create.kind {

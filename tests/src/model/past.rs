@@ -61,7 +61,8 @@ impl Past {
                     (account.floor, account.ceiling, account.status) = (open.floor, open.ceiling, open.status);
                 }
                 Event::Limited(limits) if limits.account == id => {
-                    (account.floor, account.ceiling) = (limits.floor, limits.ceiling);
+                    account.floor = limits.floor.unwrap_or(account.floor);
+                    account.ceiling = limits.ceiling.unwrap_or(account.ceiling);
                 }
                 Event::Marked(change) if change.account == id => account.status = change.status,
                 _ => {}

@@ -35,7 +35,7 @@ impl Component {
             }
             // Says nothing of this command: another one of its group was the reason.
             (_, Err(Rejection::LinkedFailed)) => {}
-            (Command::Create(create), Err(rejection)) if create.keyed && rejection.retryable() => {
+            (Command::Create(create), Err(rejection)) if create.key.is_some() && rejection.retryable() => {
                 self.transfers.entry(create.id).or_insert_with(|| refused(create, *rejection, now));
             }
             _ => {}

@@ -1,6 +1,7 @@
 //! Runs steps on anything that decides the core's commands: gives names their ids, keeps the clock, and words the answers.
 
 use super::{Answering, Begin, Runner, Step, Tie};
+use hesabu::posting;
 use ledger_core::{
     Account, AccountId, AccountStatus, Command, Create, Item, Memo, OpenAccount, Outcome, Receipt, SetLimits,
     SetStatus, Settle, Timestamp, Transfer, TransferId, TransferState, Unit,
@@ -97,8 +98,8 @@ impl<D: Decide> Ledger<D> {
             }),
             Step::Limits { name, floor, ceiling } => Command::SetLimits(SetLimits {
                 account: AccountId(self.accounts.id(name)),
-                floor: *floor,
-                ceiling: *ceiling,
+                floor: Some(*floor),
+                ceiling: Some(*ceiling),
             }),
             Step::Status { name, status } => {
                 Command::SetStatus(SetStatus { account: AccountId(self.accounts.id(name)), status: *status })
@@ -130,7 +131,8 @@ impl<D: Decide> Ledger<D> {
             payee: AccountId(self.accounts.id(&begin.payee)),
             amount: begin.amount,
             expires_at: begin.expires_at,
-            keyed: begin.keyed,
+            key: begin.keyed.then(|| posting::key(0, &begin.id)),
+            payable_now: begin.payable,
             memo: begin.memo.as_ref().map_or(Memo::NONE, |memo| Memo(self.memos.id(memo))),
         })
     }

@@ -22,7 +22,7 @@
 //! | `account NAME floor A ceiling B [frozen]` | opens an account; `none` for no limit |
 //! | `limits NAME floor A ceiling B` | moves its limits |
 //! | `status NAME open\|frozen\|closed` | changes its status |
-//! | `transfer\|hold\|request ID P -> Q AMOUNT [expires SECONDS] [keyed] [memo WORD]` | begins a transfer |
+//! | `transfer\|hold\|request ID P -> Q AMOUNT [expires SECONDS] [payable] [keyed] [memo WORD]` | begins a transfer; `payable`: refuse a request that could not be paid now |
 //! | `capture ID [AMOUNT]`, `release ID`, `accept ID`, `decline ID`, `withdraw ID`, `expire ID` | settles it |
 //! | `preview` and a line that begins a transfer | what would come of it |
 //! | `again ID` | the very command that began it first, once more |
@@ -126,6 +126,7 @@ pub struct Begin {
     pub payee: String,
     pub amount: Amount,
     pub expires_at: Option<Timestamp>,
+    pub payable: bool,
     pub keyed: bool,
     pub memo: Option<String>,
 }

@@ -149,9 +149,10 @@ fn begin(verb: &str, words: &mut Words<'_>, unit: &Unit) -> Result<Begin, String
     words.exactly("->")?;
     let (payee, amount) = (words.next("who is paid")?.into(), amount(words.next("an amount")?, unit)?);
     let expires_at = if words.next_if("expires") { Some(seconds(words.next("seconds")?)?) } else { None };
+    let payable = words.next_if("payable");
     let keyed = words.next_if("keyed");
     let memo = if words.next_if("memo") { Some(words.next("a memo")?.into()) } else { None };
-    Ok(Begin { kind, id, payer, payee, amount, expires_at, keyed, memo })
+    Ok(Begin { kind, id, payer, payee, amount, expires_at, payable, keyed, memo })
 }
 
 fn limits(words: &mut Words<'_>, unit: &Unit) -> Result<(Amount, Amount), String> {

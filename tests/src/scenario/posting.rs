@@ -3,10 +3,10 @@
 use super::{Answering, Decide};
 use crate::database::{Database, Engine};
 use hesabu::engine::{self, COMPONENT};
-use hesabu::posting::{self, Entry, Group, Key, Ledger, Posting};
+use hesabu::posting::{self, Entry, Group, Ledger, Posting};
 use hesabu::store::Db;
-use ledger_core::{Account, AccountId, Command, Item, Memo, Outcome, Timestamp, Transfer, TransferId, Unit};
-use std::collections::BTreeSet;
+use ledger_core::{Account, AccountId, Command, Item, Key, Memo, Outcome, Timestamp, Transfer, TransferId, Unit};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
@@ -19,7 +19,7 @@ pub(super) struct Posted {
     posting: Posting,
     ledger: Ledger,
     now: Arc<AtomicI64>,
-    keyed: BTreeSet<TransferId>,
+    keyed: BTreeMap<TransferId, Key>,
 }
 
 impl Posted {
@@ -42,7 +42,7 @@ impl Posted {
             db,
             ledger,
             now,
-            keyed: BTreeSet::new(),
+            keyed: BTreeMap::new(),
         }
     }
 
@@ -52,13 +52,13 @@ impl Posted {
         self.posting.submit(self.ledger.id, group).await.expect("posting answers")
     }
 
-    /// A keyed id comes from a client: here the id itself is the key, from the first time on that it is used as one.
+    /// A keyed id has its key from the first time on that it is used with one.
     fn entry(&mut self, command: Command) -> Entry {
         let Command::Create(create) = &command else { return Entry::new(command, "") };
-        if create.keyed {
-            self.keyed.insert(create.id);
+        if let Some(key) = create.key {
+            self.keyed.insert(create.id, key);
         }
-        let key = self.keyed.contains(&create.id).then(|| Key::new(0, &create.id.0.to_string()));
+        let key = self.keyed.get(&create.id).copied();
         let memo = if create.memo == Memo::NONE { String::new() } else { create.memo.0.to_string() };
         Entry::new(command, &memo).with_key(key)
     }

@@ -8,7 +8,7 @@ use ledger_core::codec::{
     decode_batch, encode_batch, encode_item, encode_verdict, item_from_bytes, verdict_from_bytes,
 };
 use ledger_core::{
-    AccountId, AccountStatus, Action, Amount, Command, Create, Item, Memo, OpenAccount, Rejection, SetLimits,
+    AccountId, AccountStatus, Action, Amount, Command, Create, Item, Key, Memo, OpenAccount, Rejection, SetLimits,
     SetStatus, Settle, Timestamp, TransferId, TransferKind, Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,6 +19,7 @@ const ALICE: AccountId = AccountId(0xA11C_E000_0000_0000_0000_0000_0000_0001);
 const BOB: AccountId = AccountId(0xB0B0_0000_0000_0000_0000_0000_0000_0002);
 const ID: TransferId = TransferId(0x0192_3F4E_5D6C_7B8A_9900_1122_3344_5566);
 const MEMO: Memo = Memo(0xFEED_FACE_CAFE_BEEF_0123_4567_89AB_CDEF);
+const KEY: Key = Key(0x4B45_5900_1111_2222_3333_4444_5555_6666);
 const NOW: Timestamp = Timestamp(1_760_000_000_123_456);
 
 #[test]
@@ -61,13 +62,14 @@ fn every_kind_of_command_and_verdict_is_golden() {
         match value {
             Value::Item(item) => tags.insert(match item.command {
                 Command::OpenAccount(open) => format!("open {:?}", open.status),
-                Command::SetLimits(_) => "limits".into(),
+                Command::SetLimits(limits) => format!("limits {} {}", limits.floor.is_some(), limits.ceiling.is_some()),
                 Command::SetStatus(change) => format!("status {:?}", change.status),
                 Command::Create(create) => {
                     format!(
-                        "create {:?} {} {} {}",
+                        "create {:?} {} {} {} {}",
                         create.kind,
-                        create.keyed,
+                        create.key.is_some(),
+                        create.payable_now,
                         create.expires_at.is_some(),
                         create.memo != Memo::NONE
                     )
@@ -79,9 +81,9 @@ fn every_kind_of_command_and_verdict_is_golden() {
             Value::Batch(..) => tags.insert("batch".into()),
         };
     }
-    // 2 ways to open, limits, 3 statuses; 3 kinds with 3 flags each; 7 actions with and without memo; 33 verdicts; batches.
+    // 2 ways to open, 4 of limits, 3 statuses; 3 kinds with 3 flags each, a request with one more; 7 actions with and without memo; 33 verdicts; batches.
     let rejections = (1..=u8::MAX).map_while(|code| Rejection::from_code(code, Amount::ZERO)).count();
-    assert_eq!(tags.len(), 6 + 3 * 8 + 7 * 2 + 3 + rejections + 1, "{tags:?}");
+    assert_eq!(tags.len(), 9 + 3 * 8 + 1 + 7 * 2 + 3 + rejections + 1, "{tags:?}");
 }
 
 enum Value {
@@ -117,6 +119,9 @@ fn account_commands() -> Vec<(String, Command)> {
         ("open alice, floor -10000, ceiling 50000".into(), open(AccountStatus::Open)),
         ("open alice frozen".into(), open(AccountStatus::Frozen)),
         ("limits of bob: none".into(), limits()),
+        ("limits of bob: floor only".into(), change(Some(amount(-5)), None)),
+        ("limits of bob: ceiling only".into(), change(None, Some(amount(5)))),
+        ("limits of bob: as they are".into(), change(None, None)),
         ("status of bob: open".into(), mark(AccountStatus::Open)),
         ("status of bob: frozen".into(), mark(AccountStatus::Frozen)),
         ("status of bob: closed".into(), mark(AccountStatus::Closed)),
@@ -124,7 +129,11 @@ fn account_commands() -> Vec<(String, Command)> {
 }
 
 fn limits() -> Command {
-    Command::SetLimits(SetLimits { account: BOB, floor: Amount::MIN, ceiling: Amount::MAX })
+    change(Some(Amount::MIN), Some(Amount::MAX))
+}
+
+fn change(floor: Option<Amount>, ceiling: Option<Amount>) -> Command {
+    Command::SetLimits(SetLimits { account: BOB, floor, ceiling })
 }
 
 fn creates() -> Vec<(String, Command)> {
@@ -148,11 +157,27 @@ fn creates() -> Vec<(String, Command)> {
             creates.push((format!("{name}{}", flags.concat()), create(kind, keyed, expires_at, memo)));
         }
     }
+    if let Command::Create(request) = create(TransferKind::Request, false, None, Memo::NONE) {
+        let payable = Command::Create(Create { payable_now: true, ..request });
+        creates.push(("request payable now".into(), payable));
+    }
     creates
 }
 
 fn create(kind: TransferKind, keyed: bool, expires_at: Option<Timestamp>, memo: Memo) -> Command {
-    Command::Create(Create { id: ID, kind, payer: ALICE, payee: BOB, amount: amount(1_250), expires_at, keyed, memo })
+    let key = keyed.then_some(KEY);
+    let amount = amount(1_250);
+    Command::Create(Create {
+        id: ID,
+        kind,
+        payer: ALICE,
+        payee: BOB,
+        amount,
+        expires_at,
+        key,
+        payable_now: false,
+        memo,
+    })
 }
 
 fn settles() -> Vec<(String, Command)> {

@@ -149,7 +149,17 @@ async fn submit(posting: &Posting, ledger: &Ledger, commands: Vec<Command>) {
 
 fn begin(id: TransferId, kind: TransferKind, [payer, payee]: [AccountId; 2]) -> Command {
     let amount = Amount::new(1).unwrap();
-    Command::Create(Create { id, kind, payer, payee, amount, expires_at: None, keyed: false, memo: Memo::NONE })
+    Command::Create(Create {
+        id,
+        kind,
+        payer,
+        payee,
+        amount,
+        expires_at: None,
+        key: None,
+        payable_now: false,
+        memo: Memo::NONE,
+    })
 }
 
 const fn kind_number(kind: TransferKind) -> u128 {

@@ -174,3 +174,27 @@ async fn keys_that_are_none(engine: Engine) {
     assert_eq!(admin.sound().await["transfersProposed"], 5);
     network.home.prove().await;
 }
+
+#[tokio::test]
+async fn a_refused_request_is_refused_again_on_sqlite() {
+    a_refused_request_is_refused_again(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_refused_request_is_refused_again_on_postgres() {
+    a_refused_request_is_refused_again(Engine::Postgres).await;
+}
+
+/// The same for `in`, which reserves nothing, and is refused only because the payer could not pay it now.
+async fn a_refused_request_is_refused_again(engine: Engine) {
+    let network = Network::on(engine, "5", "500").await;
+    let Network { admin, alice, bob, .. } = &network;
+    let body = bob.proposal("in", alice, "6", "");
+    let refused = bob.client.post_keyed("/transfers", "k", &body).await;
+    refused.refused(400, "Sender will exceed its credit limit. The maximum amount that can be sent is: 5.00");
+    alice.govern(admin, "tradingAccepted", "10", "500").await;
+    let again = bob.client.post_keyed("/transfers", "k", &body).await;
+    assert_eq!((again.status, &again.text), (400, &refused.text), "the first answer, although there is room now");
+    bob.client.post_keyed("/transfers", "another", &body).await.data();
+    network.prove().await;
+}

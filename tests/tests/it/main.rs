@@ -1,5 +1,7 @@
 //! One binary for all integration tests, so that everything is linked once.
 
+#![expect(clippy::unwrap_used, reason = "a test that panics has failed, and says where")]
+
 mod scenarios; // the rules, told as texts, on every path
 mod model; // the core and the naive model answer alike
 mod sandbox; // the core and the component answer alike
@@ -13,3 +15,8 @@ mod bad_input; // refused, and nothing happened
 mod access; // whose is what, and who is who
 mod idempotency; // once, whatever happens
 mod shutdown; // nothing is cut off
+mod races; // at the same time
+mod crash; // kill -9
+mod hosts; // several servers, and a database that goes away
+mod engine; // hostile components
+mod journal; // one byte changed

@@ -5,7 +5,6 @@ use super::extract::{Administrator, Body, PathId, Query};
 use super::fields::{EntityFields, Faults};
 use super::problem::{Problem, Stage};
 use super::views::AdminView;
-use crate::accounts;
 use crate::app::App;
 use crate::parties::{self, Entity, EntityFilter, Governed};
 use axum::Router;
@@ -62,13 +61,9 @@ async fn update(
     let negative = faults.limit("max negative balance", fields.max_negative_balance.as_deref(), unit);
     let change = fields.change(&mut faults);
     faults.check()?;
-    let limits = if positive.is_some() || negative.is_some() {
-        let now = accounts::account(&app.db, entity.ledger, entity.account).await?;
-        Some((negative.map_or(now.floor, ledger_core::Amount::negated), positive.unwrap_or(now.ceiling)))
-    } else {
-        None
-    };
-    let governed = parties::govern(&app.db, &app.posting, &entity, Governed { change, status, limits }).await?;
+    let floor = negative.map(ledger_core::Amount::negated);
+    let governed = Governed { change, status, floor, ceiling: positive };
+    let governed = parties::govern(&app.db, &app.posting, &entity, governed).await?;
     governed.map_err(|rejection| Problem::Refused(rejection, Stage::Begin, unit.clone()))?;
     let entity = found(&app, id).await?;
     Ok(Data { data: AdminView::of(&app, entity).await? })

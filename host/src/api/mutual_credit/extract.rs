@@ -5,12 +5,13 @@ use super::problem::Problem;
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::Session;
-use crate::posting::Key;
+use crate::posting;
 use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use ledger_core::Key;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -172,7 +173,7 @@ pub(super) struct IdempotencyKey(Option<String>);
 impl IdempotencyKey {
     /// The key as this person's.
     pub(super) fn of(&self, session: Session) -> Option<Key> {
-        self.0.as_deref().map(|text| Key::new(session.person, text))
+        self.0.as_deref().map(|text| posting::key(session.person, text))
     }
 }
 

@@ -13,13 +13,12 @@ use crate::error::Error;
 use crate::id_text;
 use crate::identity::Session;
 use crate::parties::{self, Holder};
-use crate::posting::Key;
 use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::response::{AppendHeaders, IntoResponse};
 use axum::routing::{patch, post};
-use ledger_core::TransferId;
+use ledger_core::{Key, TransferId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 

@@ -1,0 +1,189 @@
+//! Several servers on one PostgreSQL keep one set of books, and a database that drops every connection costs nothing that was acknowledged.
+
+use hesabu_tests::database::Engine;
+use hesabu_tests::network::{Network, log_in};
+use hesabu_tests::orders::{kept, listed, orders, place_all};
+use hesabu_tests::server::{Home, PASSWORD, Server};
+use serde_json::json;
+use sqlx::{Connection, PgConnection};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+const ORDERS: usize = 600;
+/// Longer than the servers take to find their database again.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_servers_keep_one_set_of_books_on_postgres() {
+    let network = Network::on(Engine::Postgres, "100000", "100000").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = network.home.serve_beside(folder.path()).await;
+    let Network { server, admin, alice, bob, .. } = &network;
+    assert_ne!(server.address, other.address);
+    assert!(!folder.path().join("token-key.pem").exists(), "it was given a key");
+
+    let placed = place_all(orders(&network, &[server, &other], "both", ORDERS, &[]), &Arc::default()).await;
+    assert!(placed.iter().all(|(_, id)| id.is_some()));
+    let open = kept(admin, "both", placed.clone()).await;
+    assert!(open.is_empty());
+    // Every key is known to the other server too.
+    let first = |text: &str| placed.iter().find(|(order, _)| order.text == text).expect("it was placed").1.clone();
+    for (order, _) in placed.iter().take(40) {
+        let (order, id) = order.towards(&other).place().await;
+        assert_eq!(id, first(&order.text));
+    }
+    assert_eq!(listed(&admin.towards(&other), "both").await.len(), ORDERS);
+
+    // One key at the same time on both.
+    let once = orders(&network, &[server, &other], "once", 2, &[]);
+    let twenty = (0..20).map(|turn| once[1].towards(if turn % 2 == 0 { server } else { &other })).collect();
+    let ids: Vec<_> = place_all(twenty, &Arc::default()).await.into_iter().map(|(_, id)| id).collect();
+    assert!(ids.iter().all(|id| id.is_some() && *id == ids[0]), "{ids:?}");
+
+    // Accepted on both at the same time, once.
+    let id = alice.proposed("out", bob, "7").await;
+    let before = bob.balance().await;
+    let here = bob.answer(&id, "accept");
+    let there = hesabu_tests::network::Member { client: bob.client.towards(&other), ..bob.clone() };
+    let (here, there) = tokio::join!(here, there.answer(&id, "accept"));
+    let mut statuses = [here.status, there.status];
+    statuses.sort_unstable();
+    assert_eq!(statuses, [200, 400]);
+    assert_ne!(bob.balance().await, before);
+
+    logout_is_everywhere(&network, &other).await;
+    admin.towards(&other).sound().await;
+    network.prove().await;
+}
+
+async fn logout_is_everywhere(network: &Network, other: &Server) {
+    let here = log_in(&network.server, "/login", &network.alice.email).await;
+    let there = here.towards(other);
+    assert_eq!(here.get("/user").await.data(), there.get("/user").await.data());
+    assert_eq!(there.post("/logout", "").await.status, 200);
+    here.get("/user").await.refused(401, "Could not authenticate you.");
+    there.get("/user").await.refused(401, "Could not authenticate you.");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_drops_connections_loses_nothing_on_postgres() {
+    let network = Network::on(Engine::Postgres, "100000", "100000").await;
+    let Network { server, admin, home, .. } = &network;
+    let acknowledged = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&acknowledged);
+    let all = orders(&network, &[server], "dropped", ORDERS, &[]);
+    let placing = tokio::spawn(async move { place_all(all, &counted).await });
+
+    let mut database = PgConnection::connect(&home.database.url).await.expect("the database answers");
+    let (mut dropped, mut last) = (0, 0);
+    while !placing.is_finished() {
+        let now = acknowledged.load(Ordering::Relaxed);
+        // Each time after some more were acknowledged, so that the server has work under way.
+        if now >= last + ORDERS / 12 {
+            dropped += drop_connections(&mut database).await;
+            last = now;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    let placed = placing.await.expect("every order ends");
+    let unanswered = placed.iter().filter(|(_, id)| id.is_none()).count();
+    println!("{dropped} connections were dropped, {unanswered} of {ORDERS} were told to try again");
+    assert!(dropped > 3, "nothing was proven");
+
+    ready(&network).await;
+    let open = kept(admin, "dropped", placed).await;
+    let placed = place_all(open, &Arc::default()).await;
+    assert!(placed.iter().all(|(_, id)| id.is_some()));
+    assert_eq!(listed(admin, "dropped").await.len(), ORDERS);
+    network.prove().await;
+}
+
+/// Ends every connection of the servers, as a restart does.
+async fn drop_connections(database: &mut PgConnection) -> usize {
+    let sql = "select pg_terminate_backend(pid) from pg_stat_activity
+               where datname = current_database() and application_name = 'hesabu'";
+    sqlx::query(sql).fetch_all(database).await.expect("it is allowed").len()
+}
+
+/// Waits until the server says that it can work.
+async fn ready(network: &Network) {
+    let started = Instant::now();
+    loop {
+        let answer = network.admin.outside("/readyz").await;
+        if answer.status == 200 {
+            assert_eq!(answer.text, "ok");
+            return;
+        }
+        assert_eq!(answer.status, 503);
+        assert!(started.elapsed() < PATIENCE, "the server does not find its database again");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// A line to the database that can be cut.
+struct Line {
+    address: String,
+    carrying: tokio::task::JoinHandle<()>,
+}
+
+impl Line {
+    /// From an address of this machine, which may be given, to the database of `url`.
+    async fn to(url: &str, address: &str) -> Line {
+        let database = url.split_once('@').and_then(|(_, rest)| rest.split_once('/')).expect("an address").0.to_owned();
+        let listener = tokio::net::TcpListener::bind(address).await.expect("it is free");
+        let address = listener.local_addr().expect("it listens").to_string();
+        let carrying = tokio::spawn(async move {
+            // Cutting the line ends these with it.
+            let mut connections = JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                let mut far = tokio::net::TcpStream::connect(&database).await.expect("the database answers");
+                connections.spawn(async move { drop(tokio::io::copy_bidirectional(&mut near, &mut far).await) });
+            }
+        });
+        Line { address, carrying }
+    }
+
+    async fn cut(self) {
+        self.carrying.abort();
+        let _ = self.carrying.await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_without_its_database_says_so_on_postgres() {
+    let mut home = Home::on(Engine::Postgres).await;
+    let direct = home.database.url.clone();
+    let line = Line::to(&direct, "127.0.0.1:0").await;
+    let (scheme, rest) = direct.split_once('@').expect("an address");
+    let (_, name) = rest.split_once('/').expect("a name");
+    home.database.url = format!("{scheme}@{}/{name}", line.address);
+    let network = Network::at(home, "100", "500").await;
+    let Network { admin, alice, bob, .. } = &network;
+    alice.proposed("out", bob, "1").await;
+
+    let address = line.address.clone();
+    line.cut().await;
+    let health = admin.outside("/healthz").await;
+    assert_eq!((health.status, health.text.as_str()), (200, "ok"));
+    let signup = json!({ "userEmail": "carol@example.org", "password": PASSWORD });
+    let balance = format!("/balance?querying_entity_id={}", alice.entity);
+    let (ready_not, proposed, read, signed_up) = tokio::join!(
+        admin.outside("/readyz"),
+        alice.propose("out", bob, "2"),
+        alice.client.get(&balance),
+        alice.client.post("/signup", &signup)
+    );
+    assert_eq!(ready_not.status, 503);
+    for refused in [proposed, read, signed_up] {
+        refused.refused(503, "The service is temporarily unavailable. Please try again.");
+        assert_eq!(refused.header("retry-after"), "1");
+    }
+    let line = Line::to(&direct, &address).await;
+    ready(&network).await;
+    assert_eq!(admin.sound().await["transfersProposed"], json!(1));
+    alice.proposed("out", bob, "2").await;
+    network.prove().await;
+    line.cut().await;
+}
