@@ -165,12 +165,15 @@ async fn records_at(tx: &mut Tx, ledger: LedgerId, positions: &[i64]) -> Result<
     Ok(begun.iter().filter_map(|position| records.remove(position)).collect())
 }
 
-/// What waits for an account to answer or to be answered, oldest first.
+/// The most transfers that [`pending`] gives: anybody can propose to anybody, and [`page`] goes through all of them.
+const PENDING_MAX: i64 = 1_000;
+
+/// What waits for an account to answer or to be answered: the newest [`PENDING_MAX`], oldest first.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn pending(db: &Db, ledger: LedgerId, account: AccountId) -> Result<Vec<TransferRecord>, Error> {
-    let mut rows = pending_rows(&mut db.begin_read().await?, ledger, account, 0, i64::from(u32::MAX)).await?;
+    let mut rows = pending_rows(&mut db.begin_read().await?, ledger, account, 0, PENDING_MAX).await?;
     rows.reverse();
     Ok(rows)
 }

@@ -21,8 +21,8 @@ pub(super) struct Owner {
 /// Which entities a list shows: those for which everything given is true.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct EntityFilter {
-    /// Has this status.
-    pub status: Option<EntityStatus>,
+    /// Has one of these statuses; empty for any.
+    pub statuses: Vec<EntityStatus>,
     /// Has this account number.
     pub account_number: Option<String>,
     /// Has this text in its name, in any case.
@@ -225,19 +225,21 @@ pub async fn accounts_of(db: &Db, person: u128) -> Result<Vec<AccountId>, Error>
 /// # Errors
 /// When the database fails.
 pub async fn entities(db: &Db, filter: &EntityFilter, offset: i64, limit: i64) -> Result<(Vec<Entity>, i64), Error> {
-    let EntityFilter { status, account_number, name, email } = filter.clone();
+    let EntityFilter { statuses, account_number, name, email } = filter.clone();
+    // One list of words, each between commas, is one value however many there are.
+    let words = statuses.iter().map(|status| format!(",{},", status.word())).reduce(|all, word| all + &word);
     let values = vec![
-        status.map(|status| status.word().to_owned()).into(),
+        words.into(),
         account_number.into(),
         name.map(|name| name.to_lowercase()).into(),
         email.map(|email| email.to_lowercase()).into(),
     ];
     let count = "select count(*) as n from entity
-                 where ($1 is null or status = $1) and ($2 is null or account_number = $2)
+                 where ($1 is null or replace($1, ',' || status || ',', '') <> $1) and ($2 is null or account_number = $2)
                    and ($3 is null or replace(lower(name), $3, '') <> lower(name)) and ($4 is null or lower(email) = $4)";
     let total = db.fetch_optional(count, values.clone()).await?.map_or(Ok(0), |row| row.int("n"))?;
     let page = "select * from entity
-                where ($1 is null or status = $1) and ($2 is null or account_number = $2)
+                where ($1 is null or replace($1, ',' || status || ',', '') <> $1) and ($2 is null or account_number = $2)
                   and ($3 is null or replace(lower(name), $3, '') <> lower(name)) and ($4 is null or lower(email) = $4)
                 order by entity_id limit $5 offset $6";
     let values = values.into_iter().chain([limit.into(), offset.into()]).collect();

@@ -20,3 +20,4 @@ mod crash; // kill -9
 mod hosts; // several servers, and a database that goes away
 mod engine; // hostile components
 mod journal; // one byte changed
+mod lanes; // keys that meet, lanes that die, damage

@@ -2,6 +2,7 @@
 //! wrong, so that a form can show it all at once.
 
 use super::problem::Problem;
+use super::writing::amount_rule;
 use crate::error::Error;
 use crate::identity::{PasswordFault, password_faults};
 use crate::parties::{Change, EntityStatus, TAG_LENGTH_MAX, TAGS_MAX, tag_names};
@@ -76,7 +77,7 @@ impl Faults {
         let text = self.required("amount", value)?.get();
         let amount = unit.parse(text).ok().filter(|amount| amount.is_positive() && amount.minor() <= AMOUNT_MAX);
         if amount.is_none() {
-            self.add("Please enter a valid numeric amount to send with up to two decimal places.");
+            self.add(amount_rule(unit));
         }
         amount
     }
@@ -215,7 +216,7 @@ impl EntityFields {
             daily_match_email: self.daily_match_email,
             offers: self.offers.map(|typed| faults.tags(&typed)),
             wants: self.wants.map(|typed| faults.tags(&typed)),
-            categories: self.categories.map(|typed| tag_names(&typed)),
+            categories: self.categories.map(|typed| faults.tags(&typed)),
         }
     }
 }

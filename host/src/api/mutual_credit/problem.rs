@@ -1,7 +1,7 @@
 //! `{"errors": […]}`: every refusal of this surface with its status and words. The one table from the ledger's rejections to
 //! the document's messages is [`words`].
 
-use super::writing::number;
+use super::writing::{amount_rule, number};
 use crate::error::Error;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -114,9 +114,7 @@ fn words(rejection: Rejection, stage: Stage, unit: &Unit) -> String {
         (Rejection::LinkedFailed | Rejection::LinkedOpen, _) => "Another part of the request was refused.",
         (Rejection::IdReused, _) => "The Idempotency-Key was used before with another request.",
         (Rejection::AccountExists, _) => "The account exists already.",
-        (Rejection::AmountOutOfRange, _) => {
-            "Please enter a valid numeric amount to send with up to two decimal places."
-        }
+        (Rejection::AmountOutOfRange, _) => return amount_rule(unit),
         (Rejection::SameAccount, _) => "You cannot create a transaction with yourself.",
         (Rejection::ExpiryPassed, _) => "The expiry date is in the past.",
         (Rejection::LimitsCrossed, _) => "The max negative balance and the max positive balance cross each other.",

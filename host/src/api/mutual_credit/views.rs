@@ -69,7 +69,9 @@ pub(super) struct OwnerView {
     balance: Box<RawValue>,
     max_positive_balance: Box<RawValue>,
     max_negative_balance: Box<RawValue>,
-    pending_transfers: Vec<TransferView>,
+    /// Absent in lists, as the document has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pending_transfers: Option<Vec<TransferView>>,
 }
 
 /// An entity as an administrator sees it.
@@ -84,8 +86,15 @@ pub(super) struct AdminView {
 
 impl OwnerView {
     pub(super) async fn of(app: &App, entity: Entity) -> Result<OwnerView, Problem> {
+        let (ledger, account) = (entity.ledger, entity.account);
+        let waiting = accounts::pending(&app.db, ledger, account).await?;
+        let waiting = TransferView::list(app, account, waiting).await?;
+        Ok(OwnerView { pending_transfers: Some(waiting), ..OwnerView::listed(app, entity).await? })
+    }
+
+    /// Without what waits.
+    async fn listed(app: &App, entity: Entity) -> Result<OwnerView, Problem> {
         let Account { balance, floor, ceiling, .. } = accounts::account(&app.db, entity.ledger, entity.account).await?;
-        let waiting = accounts::pending(&app.db, entity.ledger, entity.account).await?;
         let unit = &app.ledger.unit;
         let details = entity.details;
         Ok(OwnerView {
@@ -113,19 +122,32 @@ impl OwnerView {
             balance: number(balance, unit),
             max_positive_balance: number(ceiling, unit),
             max_negative_balance: number(floor.negated(), unit),
-            pending_transfers: TransferView::list(app, entity.account, waiting).await?,
+            pending_transfers: None,
         })
     }
 }
 
 impl AdminView {
     pub(super) async fn of(app: &App, entity: Entity) -> Result<AdminView, Problem> {
-        let person = app.identity.person(entity.person).await?;
-        Ok(AdminView {
-            member_started_at: entity.member_since.map(date),
-            users: person.map(UserView::of).into_iter().collect(),
-            entity: OwnerView::of(app, entity).await?,
-        })
+        let (person, member_since) = (entity.person, entity.member_since);
+        AdminView::around(app, OwnerView::of(app, entity).await?, person, member_since).await
+    }
+
+    /// As in a list of many: without what waits.
+    pub(super) async fn listed(app: &App, entity: Entity) -> Result<AdminView, Problem> {
+        let (person, member_since) = (entity.person, entity.member_since);
+        AdminView::around(app, OwnerView::listed(app, entity).await?, person, member_since).await
+    }
+
+    async fn around(
+        app: &App,
+        entity: OwnerView,
+        person: u128,
+        member_since: Option<i64>,
+    ) -> Result<AdminView, Problem> {
+        let person = app.identity.person(person).await?;
+        let users = person.map(UserView::of).into_iter().collect();
+        Ok(AdminView { entity, member_started_at: member_since.map(date), users })
     }
 }
 

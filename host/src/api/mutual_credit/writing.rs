@@ -10,6 +10,16 @@ pub(super) fn number(amount: Amount, unit: &Unit) -> Box<RawValue> {
     RawValue::from_string(unit.format(amount)).expect("a decimal number is JSON")
 }
 
+/// What an amount of a transfer must be.
+pub(super) fn amount_rule(unit: &Unit) -> String {
+    let places = match unit.scale() {
+        0 => "without decimal places".into(),
+        2 => "with up to two decimal places".into(),
+        scale => format!("with up to {scale} decimal places"),
+    };
+    format!("Please enter a valid numeric amount to send {places}.")
+}
+
 /// RFC 3339, in UTC.
 pub(super) fn date(microseconds: i64) -> String {
     let instant = OffsetDateTime::from_unix_timestamp_nanos(i128::from(microseconds) * 1_000);

@@ -1,0 +1,173 @@
+//! Lanes under odd circumstances: keys that meet in one batch, a lane that dies, damage that reaches one account only.
+
+use hesabu::engine::{self, COMPONENT};
+use hesabu::posting::{self, Clock, Entry, Group, Ledger, Posting, PostingError};
+use hesabu::store::Db;
+use hesabu_tests::database::{Database, Engine};
+use ledger_core::{
+    AccountId, AccountStatus, Amount, Command, Create, Memo, OpenAccount, Outcome, Receipt, Rejection, Timestamp,
+    TransferId, TransferKind, Unit,
+};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+const ALICE: AccountId = AccountId(1);
+const BOB: AccountId = AccountId(2);
+
+struct Room {
+    _database: Database,
+    db: Db,
+    posting: Posting,
+    ledger: Ledger,
+}
+
+impl Room {
+    /// Two accounts of which alice may go 100 into debt.
+    async fn on(engine: Engine, clock: Clock) -> Room {
+        let database = engine.fresh().await;
+        let db = database.open().await;
+        let ledger = posting::ensure_ledger(&db, "lanes", &Unit::new("X", 0).unwrap()).await.unwrap();
+        let posting = Posting::new(db.clone(), engine::Engine::load(COMPONENT).unwrap(), clock);
+        let room = Room { _database: database, db, posting, ledger };
+        for (account, floor) in [(ALICE, -100), (BOB, 0)] {
+            let (floor, ceiling) = (Amount::new(floor).unwrap(), Amount::new(500).unwrap());
+            let open = Command::OpenAccount(OpenAccount { account, floor, ceiling, status: AccountStatus::Open });
+            room.submit(vec![Entry::new(open, "")]).await.unwrap()[0].unwrap();
+        }
+        room
+    }
+
+    async fn submit(&self, entries: Vec<Entry>) -> Result<Vec<Outcome>, PostingError> {
+        self.posting.submit(self.ledger.id, Group { entries, companions: vec![] }).await
+    }
+
+    async fn balance(&self, account: AccountId) -> i64 {
+        posting::account(&self.db, self.ledger.id, account).await.unwrap().unwrap().balance.minor()
+    }
+
+    async fn prove(&self) {
+        let reports = posting::verify(&self.db, &engine::Engine::load(COMPONENT).unwrap(), |_, _| {}).await.unwrap();
+        assert_eq!(reports[0].fault, None);
+    }
+}
+
+/// An immediate transfer under the key `key`, each time with an id of its own, as a surface makes it.
+fn pay(key: &str, payer: AccountId, payee: AccountId, minor: i64) -> Entry {
+    let create = Create {
+        id: TransferId(hesabu::mint_id()),
+        kind: TransferKind::Immediate,
+        payer,
+        payee,
+        amount: Amount::new(minor).unwrap(),
+        expires_at: None,
+        key: Some(posting::key(1, key)),
+        payable_now: false,
+        memo: Memo::NONE,
+    };
+    Entry::new(Command::Create(create), "").minted()
+}
+
+fn clock() -> Clock {
+    Arc::new(hesabu::system_clock)
+}
+
+/// On one thread, what is joined waits together before the lane runs: it is one batch.
+#[tokio::test]
+async fn a_key_whose_first_command_was_wrong_in_itself_is_kept_by_the_next_on_sqlite() {
+    a_key_whose_first_command_was_wrong_in_itself_is_kept_by_the_next(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_key_whose_first_command_was_wrong_in_itself_is_kept_by_the_next_on_postgres() {
+    a_key_whose_first_command_was_wrong_in_itself_is_kept_by_the_next(Engine::Postgres).await;
+}
+
+async fn a_key_whose_first_command_was_wrong_in_itself_is_kept_by_the_next(engine: Engine) {
+    let room = Room::on(engine, clock()).await;
+    let (wrong, right) =
+        tokio::join!(room.submit(vec![pay("k", ALICE, ALICE, 10)]), room.submit(vec![pay("k", ALICE, BOB, 10)]));
+    assert_eq!(wrong.unwrap(), [Err(Rejection::SameAccount)]);
+    assert!(matches!(right.unwrap()[..], [Ok(Receipt::Transfer(_))]));
+    let again = room.submit(vec![pay("k", ALICE, BOB, 10)]).await.unwrap();
+    assert!(matches!(again[..], [Ok(Receipt::Repeated(_))]), "{again:?}");
+    assert_eq!(room.balance(BOB).await, 10);
+    room.prove().await;
+}
+
+#[tokio::test]
+async fn a_key_of_a_group_that_failed_is_free_for_the_next() {
+    let room = Room::on(Engine::Sqlite, clock()).await;
+    let (group, alone, twice) = tokio::join!(
+        room.submit(vec![pay("k", ALICE, BOB, 10), pay("other", BOB, ALICE, 500)]),
+        room.submit(vec![pay("k", ALICE, BOB, 10)]),
+        room.submit(vec![pay("k", ALICE, BOB, 10), pay("third", ALICE, BOB, 5)]),
+    );
+    let too_much = Rejection::FloorExceeded { available: Amount::new(10).unwrap() };
+    assert_eq!(group.unwrap(), [Err(Rejection::LinkedFailed), Err(too_much)]);
+    assert!(matches!(alone.unwrap()[..], [Ok(Receipt::Transfer(_))]));
+    assert!(matches!(twice.unwrap()[..], [Ok(Receipt::Repeated(_)), Ok(Receipt::Transfer(_))]));
+    for (key, payee) in [("k", BOB), ("third", BOB)] {
+        let minor = if key == "k" { 10 } else { 5 };
+        let again = room.submit(vec![pay(key, ALICE, payee, minor)]).await.unwrap();
+        assert!(matches!(again[..], [Ok(Receipt::Repeated(_))]), "{key}: {again:?}");
+    }
+    // The one that was the reason is remembered, also when there is enough.
+    assert_eq!(room.submit(vec![pay("other", BOB, ALICE, 500)]).await.unwrap(), [Err(too_much)]);
+    assert_eq!(room.balance(BOB).await, 15);
+    room.prove().await;
+}
+
+/// A lane that dies takes nobody down with it: who waited is told, and the next finds a new lane.
+#[tokio::test]
+async fn a_lane_that_panics_is_replaced() {
+    let broken = Arc::new(AtomicBool::new(false));
+    let clock: Clock = {
+        let broken = Arc::clone(&broken);
+        Arc::new(move || if broken.load(Ordering::Relaxed) { panic!("a clock of this test") } else { Timestamp(7) })
+    };
+    let room = Room::on(Engine::Sqlite, clock).await;
+    broken.store(true, Ordering::Relaxed);
+    assert_eq!(room.submit(vec![pay("a", ALICE, BOB, 1)]).await, Err(PostingError::Unavailable));
+    broken.store(false, Ordering::Relaxed);
+    assert!(room.submit(vec![pay("a", ALICE, BOB, 1)]).await.unwrap()[0].is_ok());
+    room.posting.close().await;
+    assert_eq!(room.submit(vec![pay("b", ALICE, BOB, 1)]).await, Err(PostingError::Unavailable));
+    room.prove().await;
+}
+
+/// Damage is an error of whoever touches it, and never a panic.
+#[tokio::test]
+async fn numbers_that_cannot_be_are_damage() {
+    let room = Room::on(Engine::Sqlite, clock()).await;
+    room.submit(vec![pay("a", ALICE, BOB, 1)]).await.unwrap()[0].unwrap();
+    for damage in
+        ["entries = 9223372036854775807", "entries = -1", "begun = 9", "last_position = 0", "balance = 1 << 62"]
+    {
+        let (column, _) = damage.split_once(' ').unwrap();
+        let sql = format!("update account set {damage} where account_id = $1");
+        let before =
+            room.db.fetch_all("select * from account where account_id = $1", vec![BOB.0.into()]).await.unwrap();
+        let before = before[0].int(column).unwrap();
+        room.db.execute(sql.leak(), vec![BOB.0.into()]).await.unwrap();
+        assert_eq!(room.submit(vec![pay(damage, ALICE, BOB, 1)]).await, Err(PostingError::Unavailable), "{damage}");
+        let sql = format!("update account set {column} = $2 where account_id = $1");
+        room.db.execute(sql.leak(), vec![BOB.0.into(), before.into()]).await.unwrap();
+    }
+    assert!(room.submit(vec![pay("b", ALICE, BOB, 1)]).await.unwrap()[0].is_ok());
+    room.prove().await;
+}
+
+/// A clock that goes backwards does not: the ledger's time stands still until the clock has caught up.
+#[tokio::test]
+async fn time_in_a_ledger_never_runs_backwards() {
+    let early = Arc::new(AtomicBool::new(false));
+    let clock: Clock = {
+        let early = Arc::clone(&early);
+        Arc::new(move || Timestamp(if early.load(Ordering::Relaxed) { 5 } else { 50 }))
+    };
+    let room = Room::on(Engine::Sqlite, clock).await;
+    early.store(true, Ordering::Relaxed);
+    let outcomes = room.submit(vec![pay("a", ALICE, BOB, 1)]).await.unwrap();
+    assert!(matches!(outcomes[..], [Ok(Receipt::Transfer(receipt))] if receipt.transfer.created_at == Timestamp(50)));
+    room.prove().await;
+}
