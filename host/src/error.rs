@@ -30,7 +30,7 @@ pub enum Error {
     Unavailable,
     /// 500: our fault. Logged in full; none of it leaves.
     #[error(transparent)]
-    Internal(#[from] anyhow::Error),
+    Internal(anyhow::Error),
 }
 
 impl Error {
@@ -47,6 +47,15 @@ impl From<PostingError> for Error {
             PostingError::Conflict(_) | PostingError::TooLarge | PostingError::NoLedger => {
                 Error::Internal(error.into())
             }
+        }
+    }
+}
+
+impl From<anyhow::Error> for Error {
+    fn from(error: anyhow::Error) -> Error {
+        match error.downcast::<store::Error>() {
+            Ok(error) => error.into(),
+            Err(error) => Error::Internal(error),
         }
     }
 }

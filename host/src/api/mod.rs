@@ -15,9 +15,6 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::{DefaultOnResponse, TraceLayer};
 use tracing::Level;
 
-/// The most bytes of a request: the longest texts of every field come to a hundredth of it.
-const BODY_MAX: usize = 1 << 20;
-
 /// The longest that a request may take: longer than posting tries.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -35,8 +32,11 @@ pub fn router(app: App) -> Router {
         .nest("/api/v1", mutual_credit::router(app.clone()))
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
+        .fallback(mutual_credit::no_such_route)
+        .method_not_allowed_fallback(mutual_credit::no_such_method)
         .with_state(app)
-        .layer(DefaultBodyLimit::max(BODY_MAX))
+        // Whoever reads a body bounds it: see `mutual_credit/extract.rs`.
+        .layer(DefaultBodyLimit::disable())
         .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
         .layer(middleware::from_fn(in_time))
         .layer(mutual_credit::catch_panic())

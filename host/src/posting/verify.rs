@@ -361,7 +361,7 @@ impl<'l> Replay<'l> {
         }
         if transfer.is_pending() {
             self.pending.insert(transfer.id, Pending { transfer, position, settled_by });
-        } else if begun.is_none() && settled_by.is_some() {
+        } else if settled_by.is_some() {
             return Err(fault(place, "it says that it was settled, and it cannot be"));
         }
         self.steps = position;
@@ -396,13 +396,6 @@ impl<'l> Replay<'l> {
     }
 
     async fn compare_head(&mut self, tx: &mut Tx) -> Result<(), Stop> {
-        if self.next_row(tx).await?.is_some() {
-            return Err(fault(format!("transfer row {}", self.steps + 1), "the journal knows nothing of it"));
-        }
-        if let Some(pending) = self.pending.values().find(|pending| pending.settled_by.is_some()) {
-            let place = format!("transfer row {}", pending.position);
-            return Err(fault(place, "it says that it was settled, and the journal does not"));
-        }
         let sql = "select head_seq, head_hash, head_at, last_position, begun, posted, ended,
                           (select count(*) from idempotency i where i.ledger_id = l.ledger_id) as keys
                    from ledger l where ledger_id = $1";
@@ -415,6 +408,13 @@ impl<'l> Replay<'l> {
                 format!("journal record {next}"),
                 format!("it is missing: the ledger has {seq} records"),
             ));
+        }
+        if self.next_row(tx).await?.is_some() {
+            return Err(fault(format!("transfer row {}", self.steps + 1), "the journal knows nothing of it"));
+        }
+        if let Some(pending) = self.pending.values().find(|pending| pending.settled_by.is_some()) {
+            let place = format!("transfer row {}", pending.position);
+            return Err(fault(place, "it says that it was settled, and the journal does not"));
         }
         if head.bytes("head_hash")? != self.hash {
             return Err(fault("ledger", "its head is not the end of its journal"));
@@ -444,8 +444,12 @@ impl<'l> Replay<'l> {
             let stored = tx.fetch_all(sql, vec![self.id().0.into(), first.into(), CHUNK.into()]).await?;
             next = stored.last().map(|row| row.id("account_id")).transpose()?.and_then(|last| last.checked_add(1));
             for row in &stored {
-                let row = rows::account_row(row)?;
-                let place = || format!("account {}", crate::id_text(row.account.id.0));
+                let id = row.id("account_id")?;
+                let place = || format!("account {}", crate::id_text(id));
+                let row = rows::account_row(row).map_err(|error| match error {
+                    Error::Corrupt(what) => fault(place(), what),
+                    error => Stop::Store(error),
+                })?;
                 match self.accounts.get(&row.account.id) {
                     None => return Err(fault(place(), "the journal knows nothing of it")),
                     Some(replayed) if *replayed != row => {

@@ -98,8 +98,9 @@ fn sort_code(code: &str) -> Sort {
         // read_only_sql_transaction; SQLITE_PERM, _READONLY, _IOERR, _FULL, _CANTOPEN
         // and statement_completion_unknown, a commit whose fate distributed engines do not know.
         "25006" | "40003" | "3" | "8" | "10" | "13" | "14" => Sort::Unavailable,
-        // Classes 08 connection, 53 resources (disk full, too many connections), 57 operator intervention, 58 system error.
-        code if code.len() == 5 && ["08", "53", "57", "58"].contains(&&code[..2]) => Sort::Unavailable,
+        // Classes 08 connection, 53 resources (disk full, too many connections), 55 not in the right state (takes no connections),
+        // 57 operator intervention, 58 system error.
+        code if code.len() == 5 && ["08", "53", "55", "57", "58"].contains(&&code[..2]) => Sort::Unavailable,
         // Extended forms of SQLITE_READONLY, _IOERR and _CANTOPEN carry the primary code in their low byte.
         code if code.parse::<u32>().is_ok_and(|code| code > 255 && [8, 10, 14].contains(&(code & 0xff))) => {
             Sort::Unavailable

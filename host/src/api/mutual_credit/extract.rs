@@ -6,11 +6,10 @@ use crate::app::App;
 use crate::error::Error;
 use crate::identity::Session;
 use crate::posting;
-use axum::body::Bytes;
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
-use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use http_body_util::BodyExt;
 use ledger_core::Key;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
@@ -20,17 +19,20 @@ use uuid::Uuid;
 /// The most characters of an idempotency key.
 const KEY_MAX: usize = 255;
 
+/// The most bytes of a request: the longest texts of every field come to a hundredth of it.
+const BODY_MAX: usize = 1 << 20;
+
+/// How much of a body that is too long is read so that its sender hears of it.
+const DRAIN_MAX: usize = 32 << 20;
+
 /// A JSON body. Fields that the operation does not have are refused: a misspelt one must not be ignored.
 pub(super) struct Body<T>(pub(super) T);
 
 impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, app: &App) -> Result<Body<T>, Problem> {
-        let bytes = Bytes::from_request(request, app).await.map_err(|refused| match refused.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => Problem::from(Error::TooLarge),
-            _ => Problem::invalid("The request body could not be read."),
-        })?;
+    async fn from_request(request: Request, _: &App) -> Result<Body<T>, Problem> {
+        let bytes = read(request.into_body()).await?;
         if bytes.is_empty() {
             return Err(Problem::invalid("Please provide valid inputs."));
         }
@@ -46,6 +48,23 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
         deserializer.end().map_err(|error| Problem::invalid(format!("Please provide valid inputs: {error}")))?;
         Ok(Body(parsed))
     }
+}
+
+/// Reads a body of at most [`BODY_MAX`] bytes. What is longer is read on for a while and thrown away: a client that is still
+/// sending would not hear the refusal.
+async fn read(mut body: axum::body::Body) -> Result<Vec<u8>, Problem> {
+    let (mut bytes, mut total) = (vec![], 0);
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| Problem::invalid("The request body could not be read."))?;
+        let Some(data) = frame.data_ref() else { continue };
+        total += data.len();
+        if total <= BODY_MAX {
+            bytes.extend_from_slice(data);
+        } else if total > DRAIN_MAX {
+            break;
+        }
+    }
+    if total > BODY_MAX { Err(Error::TooLarge.into()) } else { Ok(bytes) }
 }
 
 /// Whether a JSON text has the escape `\u0000`: PostgreSQL cannot store that character.

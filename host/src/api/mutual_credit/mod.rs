@@ -37,9 +37,19 @@ pub(super) fn router(app: App) -> Router<App> {
         .merge(admin_entities::router())
         .merge(admin_transfers::router())
         .merge(admin_ledger::router())
-        .fallback(async || Problem::from(Error::NoSuchRoute))
-        .method_not_allowed_fallback(async || Problem::from(Error::NoSuchMethod))
+        .fallback(no_such_route)
+        .method_not_allowed_fallback(no_such_method)
         .with_state(app)
+}
+
+/// The document's form of "there is nothing here"; also for addresses beside the API.
+pub(super) async fn no_such_route() -> impl IntoResponse {
+    Problem::from(Error::NoSuchRoute)
+}
+
+/// The document's form of "not in this way".
+pub(super) async fn no_such_method() -> impl IntoResponse {
+    Problem::from(Error::NoSuchMethod)
 }
 
 /// The document's form of "try again shortly".

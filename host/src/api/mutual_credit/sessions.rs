@@ -6,7 +6,6 @@ use super::fields::Faults;
 use super::problem::Problem;
 use super::writing::date;
 use crate::app::App;
-use crate::error::Error;
 use crate::identity::Door;
 use axum::Router;
 use axum::extract::State;
@@ -68,7 +67,7 @@ async fn through(app: &App, door: Door, address: &ClientAddress, request: Reques
         faults.add("Password is missing.");
     }
     faults.check()?;
-    let login = app.identity.log_in(&email, password, door, &address.0).await.map_err(Error::Internal)?;
+    let login = app.identity.log_in(&email, password, door, &address.0).await?;
     // The same words whether the person exists or not.
     let login = login.ok_or_else(|| Problem::invalid("Invalid password."))?;
     Ok(Data {

@@ -107,7 +107,7 @@ async fn sign_up(State(app): State<App>, Body(request): Body<Request>) -> Result
     let signed_up = parties::sign_up(&app.identity, &app.posting, request).await.map_err(|error| match error {
         SignUpError::EmailTaken => Problem::invalid("User email address is already registered."),
         SignUpError::Posting(error) => error.into(),
-        SignUpError::Internal(error) => crate::error::Error::Internal(error).into(),
+        SignUpError::Internal(error) => error.into(),
     })?;
     let (user_id, entity_id) = (id_text(signed_up.person), id_text(signed_up.entity));
     Ok(Data { data: Response { user_id, entity_id, token: signed_up.token } })

@@ -261,7 +261,8 @@ async fn an_administrator_transfers_at_once(engine: Engine) {
     let path = format!("/transfers?status=completed&querying_entity_id={}", alice.entity);
     let listed = alice.client.get(&path).await.data()[0].take();
     assert_eq!((&listed["transfer"], &listed["isInitiator"]), (&json!("out"), &Value::Bool(false)));
-    alice.answer(made["id"].as_str().unwrap(), "cancel").await.refused(403, "Permission denied.");
+    let completed = "The transaction has already been completed by the counterparty.";
+    alice.answer(made["id"].as_str().unwrap(), "cancel").await.refused(400, completed);
     let health = admin.sound().await;
     assert_eq!((&health["transfersProposed"], &health["transfersCompleted"]), (&json!(1), &json!(1)));
     assert_eq!((&health["unit"], &health["accounts"]), (&json!("KES-MC"), &json!(2)));
