@@ -39,9 +39,10 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         .with_context(|| format!("{} cannot be listened on (HESABU_LISTEN)", config.listen))?;
     let address = listener.local_addr()?;
     let unit = app.ledger.unit.code();
+    let program = std::env::args().next().unwrap_or_else(|| "hesabu".into());
     let welcome = format!(
         "Hesabu serves mutual credit in {unit} at http://{address}/api/v1\n\
-         Make the first administrator:  hesabu admin create --email you@example.org\n\
+         Make the first administrator:  {program} admin create --email you@example.org\n\
          Then follow \"A first trade\" in the README. Stop with Ctrl-C.\n"
     );
     // Whoever started it may have stopped listening; that is no reason not to serve.

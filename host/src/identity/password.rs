@@ -102,6 +102,18 @@ mod tests {
         assert_eq!(password_faults(&"a1!".repeat(34)), [TooLong]);
     }
 
+    /// Whoever stops waiting does not make room: else clients that hang up could have any number of hashes made at once.
+    #[tokio::test]
+    async fn a_turn_lasts_as_long_as_its_work() {
+        let hasher = Hasher::default();
+        let (work, done) = std::sync::mpsc::channel::<()>();
+        let waits = hasher.beside(move || done.recv().is_err());
+        assert!(tokio::time::timeout(std::time::Duration::from_millis(50), waits).await.is_err());
+        assert_eq!(hasher.turns.available_permits(), HASHES_MAX - 1);
+        drop(work);
+        drop(hasher.turns.acquire_many(u32::try_from(HASHES_MAX).unwrap()).await.unwrap());
+    }
+
     #[tokio::test]
     async fn a_hash_matches_its_password_only() {
         let hasher = Hasher::default();

@@ -34,7 +34,7 @@ pub enum Db {
     Postgres(PgPool),
 }
 
-/// A transaction that can write. Dropping it rolls it back.
+/// A transaction. Dropping it rolls it back.
 #[derive(Debug)]
 pub enum Tx {
     /// Holds SQLite's one write lock from the start, so that it can never fail half way for another writer.
