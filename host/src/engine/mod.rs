@@ -11,7 +11,7 @@ mod limits; // how much a call may use
 
 pub use limits::{CALLS_MAX, FUEL_BASE, FUEL_PER_ENTRY, MEMORY_MAX};
 
-use ledger_core::{Account, Command, Item, Outcome, Timestamp, Transfer};
+use ledger_core::{Account, AccountId, Command, Item, Outcome, Receipt, Timestamp, Transfer, TransferReceipt};
 use limits::CallLimits;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -179,19 +179,40 @@ impl Inner {
 
 const OUT_OF_RANGE: EngineError = EngineError::Nonsense("an amount is out of range");
 
-/// The other side of the core's own assertions: what leaves the sandbox keeps the ledger's sum, or is not stored.
+/// The other side of the core's own assertions: what leaves the sandbox keeps the ledger's sum and does not contradict itself,
+/// or is not stored.
 fn check(book: &Book, batch: &[Item], posted: &Posted) -> Result<(), EngineError> {
     if posted.outcomes.len() != batch.len() {
         return Err(EngineError::Nonsense("not one answer for each item"));
     }
-    let loaded: BTreeMap<_, _> = book.accounts.iter().map(|account| (account.id, account.balance.minor())).collect();
     if !posted.accounts.is_sorted_by(|a, b| a.id < b.id) {
         return Err(EngineError::Nonsense("the changed accounts are not in the order of their ids"));
     }
-    let before = |account: &Account| i128::from(loaded.get(&account.id).copied().unwrap_or(0));
-    let drift: i128 = posted.accounts.iter().map(|account| i128::from(account.balance.minor()) - before(account)).sum();
-    if drift != 0 {
-        return Err(EngineError::Nonsense("the balances no longer sum to what they did"));
+    let mut balances: BTreeMap<AccountId, i64> =
+        book.accounts.iter().map(|account| (account.id, account.balance.minor())).collect();
+    for receipt in posted.outcomes.iter().filter_map(|outcome| match outcome {
+        Ok(Receipt::Transfer(receipt)) => Some(receipt),
+        Ok(Receipt::Account(_) | Receipt::Repeated(_)) | Err(_) => None,
+    }) {
+        let TransferReceipt { transfer, payer_balance, payee_balance } = receipt;
+        let payer = balances.entry(transfer.payer).or_insert(0);
+        *payer -= transfer.moved.minor();
+        let debited = *payer == payer_balance.minor();
+        let payee = balances.entry(transfer.payee).or_insert(0);
+        *payee += transfer.moved.minor();
+        if !debited || *payee != payee_balance.minor() {
+            return Err(EngineError::Nonsense("a receipt does not follow from the balances before it"));
+        }
+    }
+    for account in &posted.accounts {
+        // An account that was just opened is in no book.
+        if balances.remove(&account.id).unwrap_or(0) != account.balance.minor() {
+            return Err(EngineError::Nonsense("an account does not have the balance that the receipts give it"));
+        }
+    }
+    let unchanged = |account: &Account| balances.get(&account.id).is_none_or(|now| *now == account.balance.minor());
+    if !book.accounts.iter().all(unchanged) {
+        return Err(EngineError::Nonsense("an account that receipts have moved is not among those that changed"));
     }
     Ok(())
 }

@@ -56,3 +56,40 @@ async fn preview_changes_nothing_and_says_the_same() {
     assert_eq!(preview, Err(Rejection::FloorExceeded { available: amount(5) }));
     assert_eq!(engine.post(book, vec![item], Timestamp(0)).await.unwrap().outcomes, [preview]);
 }
+
+/// Each way in which an answer can contradict itself is found, one at a time; the answer itself is right.
+#[tokio::test]
+async fn an_answer_that_contradicts_itself_is_nonsense() {
+    let engine = Engine::load(COMPONENT).unwrap();
+    let open = |id| Account::open(AccountId(id), amount(-50), amount(50));
+    let book = Book { accounts: vec![open(1), open(2), open(3)], transfers: vec![] };
+    let batch = vec![pay(1, 1, 2, 10), pay(2, 2, 1, 3)];
+    let right = engine.post(book.clone(), batch.clone(), Timestamp(0)).await.unwrap();
+    let contradicts = |change: fn(&mut Posted)| {
+        let mut wrong = right.clone();
+        change(&mut wrong);
+        check(&book, &batch, &wrong).is_err()
+    };
+    fn receipt(posted: &mut Posted) -> &mut TransferReceipt {
+        match &mut posted.outcomes[0] {
+            Ok(Receipt::Transfer(receipt)) => receipt,
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(!contradicts(|_| {}));
+    assert!(contradicts(|posted| posted.outcomes.truncate(1)));
+    assert!(contradicts(|posted| posted.accounts.reverse()));
+    assert!(contradicts(|posted| posted.accounts.truncate(1)));
+    assert!(contradicts(|posted| posted.accounts[0].balance = amount(9)));
+    // The sum is kept, and it is wrong all the same.
+    assert!(contradicts(|posted| {
+        posted.accounts[0].balance = amount(-8);
+        posted.accounts[1].balance = amount(8);
+    }));
+    assert!(contradicts(|posted| receipt(posted).transfer.moved = amount(9)));
+    assert!(contradicts(|posted| receipt(posted).payer_balance = amount(-9)));
+    assert!(contradicts(|posted| receipt(posted).payee_balance = amount(11)));
+    assert!(contradicts(|posted| posted
+        .accounts
+        .push(Account { balance: amount(1), ..Account::open(AccountId(9), amount(0), amount(5)) })));
+}

@@ -124,7 +124,7 @@ const HOSTILE: [Hostile; 14] = [
         body: ANSWER,
         answer: ONE_AND_ONE,
         accounts: r"\00\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\64\00\00\00\00\00\00\00",
-        found: Found::Nonsense("the balances no longer sum to what they did"),
+        found: Found::Nonsense("an account does not have the balance that the receipts give it"),
     },
     Hostile {
         name: "has a balance beyond all ranges",
