@@ -13,6 +13,8 @@ use std::collections::HashMap;
 /// What a key stands for.
 pub(super) struct Known {
     pub(super) transfer: TransferId,
+    /// When it was first seen.
+    pub(super) at: Timestamp,
     /// The transfer that never began, if that was the answer.
     pub(super) refused: Option<TransferRow>,
 }
@@ -40,7 +42,7 @@ pub(super) async fn load(tx: &mut Tx, ledger: LedgerId, keys: &[Key]) -> Result<
 }
 
 fn known(row: &Row) -> Result<Known, Error> {
-    let transfer = TransferId(row.id("transfer_id")?);
+    let (transfer, at) = (TransferId(row.id("transfer_id")?), Timestamp(row.int("at")?));
     let refused = match (row.optional_bytes("refused_command")?, row.optional_bytes("refused_verdict")?) {
         (Some(command), Some(verdict)) => {
             let corrupt = || Error::Corrupt("a kept refusal is not in canonical form".into());
@@ -50,13 +52,12 @@ fn known(row: &Row) -> Result<Known, Error> {
                 return Err(corrupt());
             };
             let Command::Create(create) = item.command else { return Err(corrupt()) };
-            let at = Timestamp(row.int("at")?);
             let transfer = Transfer::begun_by(&create, TransferState::Refused(rejection), Amount::ZERO, at);
             Some(TransferRow { transfer, position: 0 })
         }
         _ => None,
     };
-    Ok(Known { transfer, refused })
+    Ok(Known { transfer, at, refused })
 }
 
 pub(super) async fn store(tx: &mut Tx, ledger: LedgerId, now: Timestamp, kept: &[Kept]) -> Result<(), Error> {

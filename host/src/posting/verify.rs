@@ -11,7 +11,7 @@
 use super::history::{Step, Totals};
 use super::idempotency;
 use super::journal::{self, Hash};
-use super::rows::{self, AccountRow, TransferRow};
+use super::rows::{self, AccountRow};
 use super::{Ledger, ledgers, memo_digest};
 use crate::engine::{Book, Engine, EngineError};
 use crate::store::{Db, Error, Row, Tx};
@@ -291,9 +291,10 @@ impl<'l> Replay<'l> {
             let place =
                 format!("the key of transfer {} (journal record {})", crate::id_text(create.id.0), self.records + 1);
             let row = kept.get(&key).ok_or_else(|| fault(&place, "it is missing: a retry would happen again"))?;
-            let state = |row: &TransferRow| (row.transfer.state, row.transfer.created_at);
+            let never = |reason| Transfer::begun_by(create, TransferState::Refused(reason), Amount::ZERO, now);
             let same = row.transfer == create.id
-                && row.refused.as_ref().map(state) == refused.map(|reason| (TransferState::Refused(reason), now));
+                && row.at == now
+                && row.refused.as_ref().map(|row| row.transfer) == refused.map(never);
             if !same {
                 return Err(fault(place, "it stands for something else than the journal says"));
             }
