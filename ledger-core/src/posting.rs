@@ -9,7 +9,7 @@ use crate::{
 };
 use alloc::vec::Vec;
 
-/// The most items of one batch. A batch of this size is decided in a few milliseconds and its journal record stays under
+/// The most items of one batch. A batch of this size is decided by the component in some 35 ms and its journal record stays under
 /// one MiB: 8,190 items of at most 116 bytes.
 pub const BATCH_MAX: usize = 8_190;
 

@@ -55,6 +55,9 @@ pub enum ProposalError {
     /// There is no such transfer.
     #[error("no such transfer")]
     NotFound,
+    /// It is theirs, and it was never a proposal: an administrator made it, at once.
+    #[error("nothing to answer")]
+    NothingToAnswer,
     /// It is not theirs to answer, or not in this way.
     #[error("not theirs to answer")]
     Forbidden,
@@ -200,7 +203,7 @@ pub async fn act(
     let Reply { transfer: id, mine, answer, reason, limit_reason } = reply;
     let record = transfer(db, ledger, id).await?.ok_or(ProposalError::NotFound)?;
     if record.kind == TransferKind::Immediate && (mine.contains(&record.payer) || mine.contains(&record.payee)) {
-        return Err(ProposalError::Rejected(Rejection::AlreadyPosted));
+        return Err(ProposalError::NothingToAnswer);
     }
     let action = allowed(&record, mine, answer).ok_or(ProposalError::Forbidden)?;
     match settle(posting, ledger, id, action, reason).await? {

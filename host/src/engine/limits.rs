@@ -5,7 +5,7 @@ use wasmtime::{InstanceAllocationStrategy, PoolingAllocationConfig, ResourceLimi
 /// Bytes of linear memory. The largest batch (8,190 items, 16,380 accounts) takes under 16 MiB with all its copies.
 pub const MEMORY_MAX: usize = 64 << 20;
 
-/// Fuel that every call gets, whatever it handles: about ten milliseconds of work.
+/// Fuel that every call gets, whatever it handles: about ten milliseconds of work (the largest batch used 71 million in 35 ms).
 pub const FUEL_BASE: u64 = 20_000_000;
 
 /// Fuel for each account, transfer and item of a call. The largest batch takes 2,900 for each (71 million in all); a test keeps it

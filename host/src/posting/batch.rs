@@ -42,7 +42,7 @@ pub(super) async fn run(
     let now = clock.max(head.at);
     let loaded = load(&mut tx, ledger, groups).await?;
     let posted = engine.post(loaded.book(), loaded.items.clone(), now).await?;
-    let changes = Changes::of(&head, groups, &loaded, &posted, now);
+    let changes = Changes::of(&head, groups, &loaded, &posted);
     let outcomes = by_group(groups, posted.outcomes);
     if changes.journaled.is_empty() {
         return Ok(outcomes);
@@ -205,7 +205,7 @@ struct Changes {
 }
 
 impl Changes {
-    fn of(head: &Head, groups: &[Group], loaded: &Loaded, posted: &Posted, now: Timestamp) -> Changes {
+    fn of(head: &Head, groups: &[Group], loaded: &Loaded, posted: &Posted) -> Changes {
         let mut changes = Changes {
             accepted: BTreeSet::new(),
             journaled: vec![],
@@ -246,7 +246,6 @@ impl Changes {
                 changes.journaled.extend(entries);
             }
         }
-        debug_assert!(changes.appended.iter().all(|row| row.transfer.created_at <= now));
         changes
     }
 

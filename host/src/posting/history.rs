@@ -10,27 +10,27 @@
 
 use ledger_core::{Action, TransferKind};
 
-/// What a row of `transfer` says that happened. The numbers are stored.
+/// What a row of `transfer` says that happened.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Step {
     /// Began and moved at once.
-    Immediate = 1,
+    Immediate,
     /// Began as a hold.
-    Hold = 2,
+    Hold,
     /// Began as a request.
-    Request = 3,
+    Request,
     /// A hold moved.
-    Captured = 10,
+    Captured,
     /// A hold was given back.
-    Released = 11,
+    Released,
     /// A request moved.
-    Accepted = 12,
+    Accepted,
     /// The payer declined a request.
-    Declined = 13,
+    Declined,
     /// The payee withdrew a request.
-    Withdrawn = 14,
+    Withdrawn,
     /// Time ran out.
-    Expired = 15,
+    Expired,
 }
 
 impl Step {

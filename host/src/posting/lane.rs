@@ -15,7 +15,7 @@ use tokio_util::task::TaskTracker;
 const QUEUE_MAX: usize = 2 * BATCH_MAX;
 
 /// How long a batch is tried when the database is away or asks to try again, before its callers are told that posting is not
-/// available. Longer than a PostgreSQL fail-over on one machine, shorter than a client's patience.
+/// available. Shorter than what a request may take (30 s), so that the caller hears it from here.
 const TRY_FOR: Duration = Duration::from_secs(10);
 
 /// The first pause between two tries; each next one is twice as long, up to [`PAUSE_MAX`].

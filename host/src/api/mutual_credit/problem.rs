@@ -121,7 +121,7 @@ fn words(rejection: Rejection, stage: Stage, unit: &Unit) -> String {
         (Rejection::AccountNotFound | Rejection::PayerNotFound | Rejection::PayeeNotFound, _) => "Entity not found.",
         (Rejection::TransferNotFound, _) => "Transfer not found.",
         (Rejection::NotAHold | Rejection::NotARequest, _) => "Please enter a valid action.",
-        (Rejection::AlreadyPosted, _) => "The transaction has already been completed by the counterparty.",
+        (Rejection::AlreadyPosted, _) => COMPLETED,
         (
             Rejection::AlreadyReleased | Rejection::AlreadyDeclined | Rejection::AlreadyWithdrawn | Rejection::Expired,
             _,
@@ -157,6 +157,8 @@ fn words(rejection: Rejection, stage: Stage, unit: &Unit) -> String {
     message.into()
 }
 
+/// Also for a transfer that was complete from the start.
+pub(super) const COMPLETED: &str = "The transaction has already been completed by the counterparty.";
 const PAYER_LIMIT: &str = "The sender will exceed its credit limit so this transfer has been cancelled.";
 const PAYEE_LIMIT: &str =
     "The recipient will exceed its maximum positive balance threshold so this transfer has been cancelled.";

@@ -3,7 +3,7 @@
 use super::envelope::{Data, List};
 use super::extract::{Body, IdempotencyKey, Member, PathId, Query, id};
 use super::fields::Faults;
-use super::problem::{Problem, Stage, limit_reason};
+use super::problem::{COMPLETED, Problem, Stage, limit_reason};
 use super::user_entities::own;
 use super::views::TransferView;
 use super::writing::{date, number};
@@ -221,6 +221,7 @@ async fn list(State(app): State<App>, Member(session): Member, query: Query) -> 
 fn problem(app: &App, error: ProposalError, stage: Stage) -> Problem {
     match error {
         ProposalError::NotFound => Problem::invalid("Transfer not found."),
+        ProposalError::NothingToAnswer => Problem::invalid(COMPLETED),
         ProposalError::Forbidden => Error::Forbidden.into(),
         ProposalError::Rejected(rejection) => Problem::Refused(rejection, stage, app.ledger.unit.clone()),
         ProposalError::Cancelled(rejection) => Problem::Refused(rejection, Stage::Settle, app.ledger.unit.clone()),
