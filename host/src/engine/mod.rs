@@ -110,6 +110,14 @@ impl Engine {
     ///
     /// # Errors
     /// See [`EngineError`].
+    pub fn post_here(&self, book: &Book, batch: &[Item], now: Timestamp) -> Result<Posted, EngineError> {
+        self.inner.post(book, batch, now)
+    }
+
+    /// Decides a batch. Runs beside the async threads.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
     pub async fn post(&self, book: Book, batch: Vec<Item>, now: Timestamp) -> Result<Posted, EngineError> {
         let inner = Arc::clone(&self.inner);
         beside(&self.inner.batches, move || inner.post(&book, &batch, now)).await
