@@ -49,8 +49,10 @@ impl Shared {
             if seen.owned_until.is_none_or(|until| until < Instant::now()) {
                 return None;
             }
-            let settled = |now: &Durable| now.generation != seen.generation || now.seq >= row.as_of;
-            if durable.wait_for(settled).await.ok()?.generation == seen.generation {
+            let settled =
+                |now: &Durable| now.generation != seen.generation || now.owned_until.is_none() || now.seq >= row.as_of;
+            let now = *durable.wait_for(settled).await.ok()?;
+            if now.generation == seen.generation && now.seq >= row.as_of {
                 return Some(row);
             }
         }
