@@ -1,31 +1,43 @@
 //! What a batch may touch: the accounts and transfers that were loaded for it. Loading and storing are the host's.
 
+use crate::index::{Free, Index};
 use crate::{Account, AccountId, Transfer, TransferId};
-use alloc::collections::BTreeMap;
+use alloc::vec;
 use alloc::vec::Vec;
 
 /// The working set of a batch. What is not in it does not exist for the batch.
 #[derive(Clone, Debug)]
 pub struct Book {
-    /// In the order of their ids.
-    accounts: Vec<Entry>,
-    transfers: BTreeMap<TransferId, Transfer>,
+    /// As loaded, then those that were opened since.
+    accounts: Vec<Account>,
+    /// What commands changed of each.
+    changed: Vec<Change>,
+    account_places: Index,
+    /// As loaded, then those that were begun since.
+    transfers: Vec<Transfer>,
+    transfer_places: Index,
+    /// Of all balances as loaded.
+    sum: i128,
     /// What to put back if the linked group in progress fails, newest last. `None` outside of a group.
     undo: Option<Vec<Undo>>,
 }
 
-/// An account and what it was when the book was made, so that what changed can be told at the end.
-#[derive(Clone, Debug)]
-struct Entry {
-    now: Account,
-    loaded: Option<Account>,
+/// What commands changed of an account.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Change {
+    Nothing,
+    /// The balance or what is held.
+    Money,
+    /// The limits or the status, or everything: it was opened.
+    Terms,
 }
 
 #[derive(Clone, Debug)]
 enum Undo {
-    Account(usize, Account),
-    Opened(usize),
-    Transfer(TransferId, Option<Transfer>),
+    Account { place: usize, before: Account, changed: Change },
+    Opened,
+    Transfer { place: usize, before: Transfer },
+    Begun,
 }
 
 /// What no book can hold.
@@ -40,9 +52,15 @@ pub enum BookError {
 impl Book {
     /// A book of these accounts and no transfers. Of two accounts with the same id, the later counts.
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Book {
-        let by_id: BTreeMap<AccountId, Account> = accounts.into_iter().map(|account| (account.id, account)).collect();
-        let accounts = by_id.into_values().map(|account| Entry { now: account, loaded: Some(account) }).collect();
-        Book { accounts, transfers: BTreeMap::new(), undo: None }
+        let mut book = Book::empty(0, 0);
+        for account in accounts {
+            book.make_room_for_account();
+            match book.find(account.id) {
+                Ok(place) => book.accounts[place] = account,
+                Err(free) => book.add_account(free, account),
+            }
+        }
+        book.loaded()
     }
 
     /// A book of what was loaded.
@@ -50,70 +68,173 @@ impl Book {
     /// # Errors
     /// When an id is there twice.
     pub fn load(accounts: &[Account], transfers: &[Transfer]) -> Result<Book, BookError> {
-        let mut entries: Vec<Entry> =
-            accounts.iter().map(|account| Entry { now: *account, loaded: Some(*account) }).collect();
-        entries.sort_unstable_by_key(|entry| entry.now.id);
-        if let Some(pair) = entries.windows(2).find(|pair| pair[0].now.id == pair[1].now.id) {
-            return Err(BookError::AccountTwice(pair[0].now.id));
+        let mut book = Book::empty(accounts.len(), transfers.len());
+        accounts.iter().try_for_each(|account| book.load_account(*account))?;
+        transfers.iter().try_for_each(|transfer| book.load_transfer(*transfer))?;
+        Ok(book.loaded())
+    }
+
+    /// A book with room for so many, which [`Book::load_account`] and [`Book::load_transfer`] fill and [`Book::loaded`] closes.
+    pub(crate) fn empty(accounts: usize, transfers: usize) -> Book {
+        Book {
+            accounts: Vec::with_capacity(accounts),
+            changed: Vec::new(),
+            account_places: Index::with_room(accounts),
+            transfers: Vec::with_capacity(transfers),
+            transfer_places: Index::with_room(transfers),
+            sum: 0,
+            undo: None,
         }
-        let mut by_id = BTreeMap::new();
-        for transfer in transfers {
-            if by_id.insert(transfer.id, *transfer).is_some() {
-                return Err(BookError::TransferTwice(transfer.id));
-            }
-        }
-        Ok(Book { accounts: entries, transfers: by_id, undo: None })
+    }
+
+    pub(crate) fn load_account(&mut self, account: Account) -> Result<(), BookError> {
+        let free = self.find(account.id).err().ok_or(BookError::AccountTwice(account.id))?;
+        self.add_account(free, account);
+        Ok(())
+    }
+
+    pub(crate) fn load_transfer(&mut self, transfer: Transfer) -> Result<(), BookError> {
+        let free = self.find_transfer(transfer.id).err().ok_or(BookError::TransferTwice(transfer.id))?;
+        self.add_transfer(free, transfer);
+        Ok(())
+    }
+
+    /// What is in it now is what was loaded.
+    pub(crate) fn loaded(mut self) -> Book {
+        self.changed = vec![Change::Nothing; self.accounts.len()];
+        self.sum = self.balances();
+        self
     }
 
     /// The account as it is now.
     pub fn account(&self, id: AccountId) -> Option<&Account> {
-        self.index(id).ok().map(|index| &self.accounts[index].now)
+        self.find(id).ok().map(|place| &self.accounts[place])
     }
 
     /// The transfer as it is now.
     pub fn transfer(&self, id: TransferId) -> Option<&Transfer> {
-        self.transfers.get(&id)
+        self.find_transfer(id).ok().map(|place| &self.transfers[place])
     }
 
     /// All accounts, in the order of their ids.
     pub fn accounts(&self) -> impl Iterator<Item = &Account> {
-        self.accounts.iter().map(|entry| &entry.now)
+        in_order(self.accounts.iter().collect())
     }
 
-    /// The accounts that differ from what was loaded, in the order of their ids.
+    /// The accounts that a command changed or opened, in the order of their ids. One that several commands changed back to what it was is
+    /// among them.
     pub fn changed_accounts(&self) -> impl Iterator<Item = &Account> {
-        self.accounts.iter().filter(|entry| entry.loaded != Some(entry.now)).map(|entry| &entry.now)
+        in_order(self.changed().map(|(_, account, _)| account).collect())
+    }
+
+    /// The accounts that a command changed or opened, with their places and what was changed, in the order of the places.
+    pub(crate) fn changed(&self) -> impl Iterator<Item = (usize, &Account, Change)> {
+        let all = self.accounts.iter().zip(&self.changed).enumerate();
+        all.filter(|(_, (_, change))| **change != Change::Nothing)
+            .map(|(place, (account, change))| (place, account, *change))
     }
 
     /// The sum of all balances less the sum when the book was made: zero, or the ledger is broken.
     pub(crate) fn drift(&self) -> i128 {
-        let of = |account: &Account| i128::from(account.balance.minor());
-        self.accounts.iter().map(|entry| of(&entry.now) - entry.loaded.as_ref().map_or(0, of)).sum()
+        self.balances() - self.sum
     }
 
-    /// Where an account is, or where it would have to be.
-    pub(crate) fn index(&self, id: AccountId) -> Result<usize, usize> {
-        self.accounts.binary_search_by_key(&id, |entry| entry.now.id)
+    fn balances(&self) -> i128 {
+        self.accounts.iter().map(|account| i128::from(account.balance.minor())).sum()
     }
 
-    pub(crate) fn at(&self, index: usize) -> &Account {
-        &self.accounts[index].now
+    pub(crate) fn accounts_len(&self) -> usize {
+        self.accounts.len()
     }
 
-    /// Inserts a new account at the place that [`Book::index`] gave.
-    pub(crate) fn open_account(&mut self, index: usize, account: Account) {
-        self.accounts.insert(index, Entry { now: account, loaded: None });
-        self.remember(Undo::Opened(index));
+    /// Where an account is, or where it would be found.
+    #[inline]
+    pub(crate) fn find(&self, id: AccountId) -> Result<usize, Free> {
+        self.account_places.find(id.0, ids_of(&self.accounts))
     }
 
-    pub(crate) fn set_account(&mut self, index: usize, account: Account) {
-        let before = core::mem::replace(&mut self.accounts[index].now, account);
-        self.remember(Undo::Account(index, before));
+    pub(crate) fn at(&self, place: usize) -> &Account {
+        &self.accounts[place]
     }
 
-    pub(crate) fn set_transfer(&mut self, transfer: Transfer) {
-        let before = self.transfers.insert(transfer.id, transfer);
-        self.remember(Undo::Transfer(transfer.id, before));
+    /// Where a transfer is, or where it would be found.
+    #[inline]
+    pub(crate) fn find_transfer(&self, id: TransferId) -> Result<usize, Free> {
+        self.transfer_places.find(id.0, |place| self.transfers[place].id.0)
+    }
+
+    pub(crate) fn transfer_at(&self, place: usize) -> &Transfer {
+        &self.transfers[place]
+    }
+
+    /// Makes room for so many more transfers.
+    pub(crate) fn make_room(&mut self, more: usize) {
+        let places = self.transfers.len();
+        self.transfers.reserve(more);
+        let id_at = |place: usize| self.transfers[place].id.0;
+        self.transfer_places.make_room(places + more, places, id_at);
+    }
+
+    /// Makes room for one more account. Few batches open one.
+    pub(crate) fn make_room_for_account(&mut self) {
+        let places = self.accounts.len();
+        self.account_places.make_room(places + 1, places, ids_of(&self.accounts));
+    }
+
+    /// Adds a new account, for which there is room, and tells its place.
+    pub(crate) fn open_account(&mut self, free: Free, account: Account) -> usize {
+        self.add_account(free, account);
+        self.changed.push(Change::Terms);
+        self.remember(Undo::Opened);
+        self.accounts.len() - 1
+    }
+
+    /// The account, so that its balance and what is held can be changed.
+    #[inline]
+    pub(crate) fn move_money(&mut self, place: usize) -> &mut Account {
+        if let Some(undo) = &mut self.undo {
+            undo.push(Undo::Account { place, before: self.accounts[place], changed: self.changed[place] });
+        }
+        if self.changed[place] == Change::Nothing {
+            self.changed[place] = Change::Money;
+        }
+        &mut self.accounts[place]
+    }
+
+    /// The account, so that its limits and its status can be changed.
+    pub(crate) fn set_terms(&mut self, place: usize) -> &mut Account {
+        self.move_money(place);
+        self.changed[place] = Change::Terms;
+        &mut self.accounts[place]
+    }
+
+    /// Adds a new transfer, for which there is room, and tells its place.
+    #[inline]
+    pub(crate) fn begin(&mut self, free: Free, transfer: Transfer) -> usize {
+        self.add_transfer(free, transfer);
+        self.remember(Undo::Begun);
+        self.transfers.len() - 1
+    }
+
+    /// The transfer, to be changed.
+    pub(crate) fn change_transfer(&mut self, place: usize) -> &mut Transfer {
+        if let Some(undo) = &mut self.undo {
+            undo.push(Undo::Transfer { place, before: self.transfers[place] });
+        }
+        &mut self.transfers[place]
+    }
+
+    #[inline]
+    fn add_account(&mut self, free: Free, account: Account) {
+        self.accounts.push(account);
+        self.account_places.add(free, self.accounts.len() - 1, ids_of(&self.accounts));
+    }
+
+    #[inline]
+    fn add_transfer(&mut self, free: Free, transfer: Transfer) {
+        self.transfers.push(transfer);
+        let id_at = |place: usize| self.transfers[place].id.0;
+        self.transfer_places.add(free, self.transfers.len() - 1, id_at);
     }
 
     fn remember(&mut self, step: Undo) {
@@ -136,17 +257,35 @@ impl Book {
     pub(crate) fn roll_back(&mut self) {
         for step in self.undo.take().into_iter().flatten().rev() {
             match step {
-                Undo::Account(index, before) => self.accounts[index].now = before,
-                Undo::Opened(index) => {
-                    self.accounts.remove(index);
+                Undo::Account { place, before, changed } => {
+                    (self.accounts[place], self.changed[place]) = (before, changed);
                 }
-                Undo::Transfer(id, Some(before)) => {
-                    self.transfers.insert(id, before);
+                Undo::Transfer { place, before } => self.transfers[place] = before,
+                // Newest first, so what was added is at the end.
+                Undo::Opened => {
+                    self.changed.pop();
+                    if let Some(account) = self.accounts.pop() {
+                        self.account_places.remove_last(self.accounts.len(), account.id.0);
+                    }
                 }
-                Undo::Transfer(id, None) => {
-                    self.transfers.remove(&id);
+                Undo::Begun => {
+                    if let Some(transfer) = self.transfers.pop() {
+                        self.transfer_places.remove_last(self.transfers.len(), transfer.id.0);
+                    }
                 }
             }
         }
     }
+}
+
+fn ids_of(accounts: &[Account]) -> impl Fn(usize) -> u128 {
+    |place| accounts[place].id.0
+}
+
+/// Loaded in order and little opened, so mostly in order already.
+fn in_order(mut accounts: Vec<&Account>) -> impl Iterator<Item = &Account> {
+    if !accounts.is_sorted_by_key(|account| account.id) {
+        accounts.sort_unstable_by_key(|account| account.id);
+    }
+    accounts.into_iter()
 }

@@ -1,4 +1,4 @@
-//! What can be asked of a ledger. What is answered is in `posting.rs` and `rejection.rs`.
+//! What can be asked of a ledger. What is answered is in `posting` and `rejection.rs`.
 
 use crate::{AccountId, AccountStatus, Amount, Key, Timestamp, TransferId, TransferKind};
 

@@ -47,9 +47,11 @@ mod account; // who holds it, within which limits
 mod transfer; // how it moves
 mod command; // what can be asked
 mod rejection; // what can be refused, and why
+mod index; // where an id is
 mod book; // what a batch may touch
 mod posting; // the decisions
 pub mod codec; // the bytes that are hashed
+pub mod crossing; // the bytes that go into a sandbox, and those that come out
 
 pub use account::{Account, AccountStatus};
 pub use amount::Amount;

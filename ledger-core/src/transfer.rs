@@ -1,6 +1,6 @@
-//! How money moves: a transfer and the states it passes through. The rules for passing are in `posting.rs`.
+//! How money moves: a transfer and the states it passes through. The rules for passing are in `posting`.
 
-use crate::{AccountId, Amount, Create, Memo, Rejection, Timestamp, TransferId};
+use crate::{AccountId, Action, Amount, Create, Memo, Rejection, Timestamp, TransferId};
 
 /// How a transfer was begun.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -61,6 +61,7 @@ pub struct Transfer {
 
 impl Transfer {
     /// The transfer that a command begins. An immediate one has no expiry.
+    #[inline]
     pub fn begun_by(create: &Create, state: TransferState, moved: Amount, now: Timestamp) -> Transfer {
         Transfer {
             id: create.id,
@@ -74,6 +75,31 @@ impl Transfer {
             created_at: now,
             memo: create.memo,
         }
+    }
+
+    /// The transfer that an accepted command begins: posted at once, or waiting.
+    #[inline]
+    pub fn begun(create: &Create, now: Timestamp) -> Transfer {
+        let (state, moved) = match create.kind {
+            TransferKind::Immediate => (TransferState::Posted, create.amount),
+            TransferKind::Hold => (TransferState::Held, Amount::ZERO),
+            TransferKind::Request => (TransferState::Requested, Amount::ZERO),
+        };
+        Transfer::begun_by(create, state, moved, now)
+    }
+
+    /// What an accepted action makes of the transfer.
+    #[must_use]
+    pub const fn settled(self, action: Action) -> Transfer {
+        let (state, moved) = match action {
+            Action::Capture(Some(part)) => (TransferState::Posted, part),
+            Action::Capture(None) | Action::Accept => (TransferState::Posted, self.amount),
+            Action::Release => (TransferState::Released, self.moved),
+            Action::Decline => (TransferState::Declined, self.moved),
+            Action::Withdraw => (TransferState::Withdrawn, self.moved),
+            Action::Expire => (TransferState::Expired, self.moved),
+        };
+        Transfer { state, moved, ..self }
     }
 
     /// True while it waits to be settled.

@@ -2,6 +2,7 @@
 
 pub mod model; // the ledger's rules, told again naively
 pub mod commands; // random histories
+pub mod typed; // the component as an integrator calls it
 pub mod explore; // properties, seeds, shrinking
 pub mod scenario; // texts that read like a ledger
 pub mod database; // fresh databases on both engines

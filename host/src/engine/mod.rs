@@ -5,31 +5,33 @@
 //!
 //! Invariant: the linker is empty. A component that imports anything does not load.
 
+mod answer; // what comes out is held against what went in
 mod cache; // what was compiled before
-mod convert; // between the component's words and the core's
+mod gate; // who waits for an instance
 mod limits; // how much a call may use
 
 pub use limits::{CALLS_MAX, FUEL_BASE, FUEL_PER_ENTRY, MEMORY_MAX};
 
-use ledger_core::{Account, AccountId, Command, Item, Outcome, Receipt, Timestamp, Transfer, TransferReceipt};
+use gate::Gate;
+use ledger_core::{Account, Command, Item, Outcome, Timestamp, Transfer, crossing};
 use limits::CallLimits;
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Semaphore;
-use wasmtime::component::{Component, Linker};
+use wasmtime::component::{Component, ComponentExportIndex, InstancePre, Linker, TypedFunc, WasmList};
 use wasmtime::{Config, Store};
-
-mod generated {
-    wasmtime::component::bindgen!({ path: "../wit", world: "ledger" });
-}
-use generated::exports::hesabu::ledger::posting as wit;
 
 #[cfg(test)]
 mod tests;
 
 /// The component that this program was built with.
 pub const COMPONENT: &[u8] = include_bytes!(env!("HESABU_COMPONENT"));
+
+/// What the component is called through: the bytes of [`ledger_core::crossing`].
+const INTERFACE: &str = "hesabu:ledger/compact@0.1.0";
+
+/// A question goes in. The answer is read where it lies, or the place of the byte that is wrong.
+type Post = TypedFunc<(&'static [u8],), (Result<WasmList<u8>, u32>,)>;
 
 /// A loaded component, ready to be called from many tasks.
 #[derive(Clone)]
@@ -39,10 +41,16 @@ pub struct Engine {
 
 struct Inner {
     engine: wasmtime::Engine,
-    ledger: generated::LedgerPre<CallLimits>,
-    /// Together as many permits as the pool has instances; previews cannot take those of batches.
-    batches: Arc<Semaphore>,
-    previews: Arc<Semaphore>,
+    ledger: InstancePre<CallLimits>,
+    post: ComponentExportIndex,
+    /// Together as many places as the pool has instances; previews cannot take those of batches.
+    batches: Gate,
+    previews: Gate,
+    /// The async calls of each kind that may have a thread of their own, so that no more threads wait than can go on.
+    batch_threads: Arc<Semaphore>,
+    preview_threads: Arc<Semaphore>,
+    /// For questions, one for each call that ran at the same time: asking the system for a megabyte each time costs more than filling it.
+    buffers: Mutex<Vec<Vec<u8>>>,
 }
 
 /// What a batch is decided against.
@@ -59,7 +67,7 @@ pub struct Book {
 pub struct Posted {
     /// One answer for each item, in the same order.
     pub outcomes: Vec<Outcome>,
-    /// The accounts that changed, as they are now.
+    /// The accounts that changed, as they are now, in the order of their ids.
     pub accounts: Vec<Account>,
 }
 
@@ -100,10 +108,25 @@ impl Engine {
         let engine = wasmtime::Engine::new(&config).map_err(EngineError::Load)?;
         let component = compiled(&engine).map_err(EngineError::Load)?;
         let linker = Linker::new(&engine);
-        let ledger =
-            linker.instantiate_pre(&component).and_then(generated::LedgerPre::new).map_err(EngineError::Load)?;
-        let permits = || Arc::new(Semaphore::new(CALLS_MAX / 2));
-        Ok(Engine { inner: Arc::new(Inner { engine, ledger, batches: permits(), previews: permits() }) })
+        let ledger = linker.instantiate_pre(&component).map_err(EngineError::Load)?;
+        let post = component.get_export_index(None, INTERFACE);
+        let post = post.and_then(|interface| component.get_export_index(Some(&interface), "post"));
+        let post = post.ok_or_else(|| EngineError::Load(wasmtime::format_err!("it does not export {INTERFACE}")))?;
+        let half = CALLS_MAX / 2;
+        let threads = || Arc::new(Semaphore::new(half));
+        let inner = Inner {
+            engine,
+            ledger,
+            post,
+            batches: Gate::new(half),
+            previews: Gate::new(half),
+            batch_threads: threads(),
+            preview_threads: threads(),
+            buffers: Mutex::default(),
+        };
+        // A function of another type is found now, and not by the first batch.
+        inner.instance(0).map_err(EngineError::Load)?;
+        Ok(Engine { inner: Arc::new(inner) })
     }
 
     /// Decides a batch. Runs beside the async threads.
@@ -111,8 +134,17 @@ impl Engine {
     /// # Errors
     /// See [`EngineError`].
     pub async fn post(&self, book: Book, batch: Vec<Item>, now: Timestamp) -> Result<Posted, EngineError> {
-        let inner = Arc::clone(&self.inner);
-        beside(&self.inner.batches, move || inner.post(&book, &batch, now)).await
+        let engine = self.clone();
+        beside(&self.inner.batch_threads, move || engine.post_here(&book, &batch, now)).await
+    }
+
+    /// Decides a batch on the calling thread, which waits while as many others decide as may. Not for async threads.
+    ///
+    /// # Errors
+    /// See [`EngineError`].
+    pub fn post_here(&self, book: &Book, batch: &[Item], now: Timestamp) -> Result<Posted, EngineError> {
+        let _place = self.inner.batches.enter();
+        self.inner.post(book, batch, now)
     }
 
     /// Would this command be accepted now? Runs beside the async threads.
@@ -121,7 +153,12 @@ impl Engine {
     /// See [`EngineError`].
     pub async fn preview(&self, book: Book, command: Command, now: Timestamp) -> Result<Outcome, EngineError> {
         let inner = Arc::clone(&self.inner);
-        beside(&self.inner.previews, move || inner.preview(&book, command, now)).await
+        let one = move || {
+            let _place = inner.previews.enter();
+            let mut posted = inner.post(&book, &[Item::alone(command)], now)?;
+            Ok(posted.outcomes.pop().expect("one answer for each item"))
+        };
+        beside(&self.inner.preview_threads, one).await
     }
 }
 
@@ -141,78 +178,30 @@ async fn beside<T: Send + 'static>(
 
 impl Inner {
     fn post(&self, book: &Book, batch: &[Item], now: Timestamp) -> Result<Posted, EngineError> {
-        let mut store = self.store(book, batch.len())?;
-        let items: Vec<wit::Item> = batch.iter().map(convert::item).collect();
-        let ledger = self.ledger.instantiate(&mut store).map_err(EngineError::Stopped)?;
-        let posted = ledger
-            .hesabu_ledger_posting()
-            .call_post(&mut store, &convert::book(book), &items, now.0)
-            .map_err(EngineError::Stopped)?
-            .map_err(|_| EngineError::Nonsense("it calls our book or batch malformed"))?;
-        let posted = Posted {
-            outcomes: posted.outcomes.into_iter().map(convert::outcome).collect::<Option<_>>().ok_or(OUT_OF_RANGE)?,
-            accounts: posted.accounts.iter().map(convert::account_in).collect::<Option<_>>().ok_or(OUT_OF_RANGE)?,
-        };
-        check(book, batch, &posted)?;
-        Ok(posted)
+        let mut question = self.buffers().pop().unwrap_or_default();
+        question.clear();
+        crossing::question(&mut question, &book.accounts, &book.transfers, batch, now);
+        let entries = book.accounts.len() + book.transfers.len() + batch.len();
+        let (mut store, post) = self.instance(entries).map_err(EngineError::Stopped)?;
+        let answer = post.call(&mut store, (&question,));
+        self.buffers().push(question);
+        let (answer,) = answer.map_err(EngineError::Stopped)?;
+        let answer = answer.map_err(|_| EngineError::Nonsense("it calls our book or batch malformed"))?;
+        answer::read(book, batch, now, answer.as_le_slice(&store))
     }
 
-    fn preview(&self, book: &Book, command: Command, now: Timestamp) -> Result<Outcome, EngineError> {
-        let mut store = self.store(book, 1)?;
-        let ledger = self.ledger.instantiate(&mut store).map_err(EngineError::Stopped)?;
-        let outcome = ledger
-            .hesabu_ledger_posting()
-            .call_preview(&mut store, &convert::book(book), convert::command(command), now.0)
-            .map_err(EngineError::Stopped)?
-            .map_err(|_| EngineError::Nonsense("it calls our book or command malformed"))?;
-        convert::outcome(outcome).ok_or(OUT_OF_RANGE)
+    fn buffers(&self) -> MutexGuard<'_, Vec<Vec<u8>>> {
+        // A buffer is cleared before it is used, so it does not matter what a panic left in it.
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn store(&self, book: &Book, items: usize) -> Result<Store<CallLimits>, EngineError> {
+    /// A fresh instance with the means for one call.
+    fn instance(&self, entries: usize) -> wasmtime::Result<(Store<CallLimits>, Post)> {
         let mut store = Store::new(&self.engine, CallLimits::new());
         store.limiter(CallLimits::limiter);
-        let entries = book.accounts.len() + book.transfers.len() + items;
-        store.set_fuel(limits::fuel(entries)).map_err(EngineError::Stopped)?;
-        Ok(store)
+        store.set_fuel(limits::fuel(entries))?;
+        let instance = self.ledger.instantiate(&mut store)?;
+        let post = instance.get_typed_func(&mut store, self.post)?;
+        Ok((store, post))
     }
-}
-
-const OUT_OF_RANGE: EngineError = EngineError::Nonsense("an amount is out of range");
-
-/// The other side of the core's own assertions: what leaves the sandbox keeps the ledger's sum and does not contradict itself,
-/// or is not stored.
-fn check(book: &Book, batch: &[Item], posted: &Posted) -> Result<(), EngineError> {
-    if posted.outcomes.len() != batch.len() {
-        return Err(EngineError::Nonsense("not one answer for each item"));
-    }
-    if !posted.accounts.is_sorted_by(|a, b| a.id < b.id) {
-        return Err(EngineError::Nonsense("the changed accounts are not in the order of their ids"));
-    }
-    let mut balances: BTreeMap<AccountId, i64> =
-        book.accounts.iter().map(|account| (account.id, account.balance.minor())).collect();
-    for receipt in posted.outcomes.iter().filter_map(|outcome| match outcome {
-        Ok(Receipt::Transfer(receipt)) => Some(receipt),
-        Ok(Receipt::Account(_) | Receipt::Repeated(_)) | Err(_) => None,
-    }) {
-        let TransferReceipt { transfer, payer_balance, payee_balance } = receipt;
-        let payer = balances.entry(transfer.payer).or_insert(0);
-        *payer -= transfer.moved.minor();
-        let debited = *payer == payer_balance.minor();
-        let payee = balances.entry(transfer.payee).or_insert(0);
-        *payee += transfer.moved.minor();
-        if !debited || *payee != payee_balance.minor() {
-            return Err(EngineError::Nonsense("a receipt does not follow from the balances before it"));
-        }
-    }
-    for account in &posted.accounts {
-        // An account that was just opened is in no book.
-        if balances.remove(&account.id).unwrap_or(0) != account.balance.minor() {
-            return Err(EngineError::Nonsense("an account does not have the balance that the receipts give it"));
-        }
-    }
-    let unchanged = |account: &Account| balances.get(&account.id).is_none_or(|now| *now == account.balance.minor());
-    if !book.accounts.iter().all(unchanged) {
-        return Err(EngineError::Nonsense("an account that receipts have moved is not among those that changed"));
-    }
-    Ok(())
 }

@@ -3,6 +3,9 @@
 //! Nothing of the ledger is in here, and nothing unsafe is anywhere else.
 #![expect(unsafe_code, reason = "generated code lays values out in linear memory")]
 
+#[cfg(target_arch = "wasm32")]
+mod arena; // memory, for the time of a call
+
 use super::Ledger;
 
 wit_bindgen::generate!({ path: "../../wit", world: "ledger" });
@@ -11,7 +14,7 @@ export!(Ledger);
 
 #[cfg(target_arch = "wasm32")]
 #[global_allocator]
-static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+static ARENA: arena::Arena = arena::Arena::new();
 
 /// A panic is a trap: the host gets an error and throws the instance away.
 #[cfg(target_arch = "wasm32")]

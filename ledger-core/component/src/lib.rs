@@ -9,7 +9,7 @@ mod convert; // between WIT's words and the core's
 mod guest; // what a component brings along
 
 use alloc::vec::Vec;
-use guest::exports::hesabu::ledger::posting as wit;
+use guest::exports::hesabu::ledger::{compact, posting as wit};
 
 /// The answers of this component.
 struct Ledger;
@@ -32,5 +32,11 @@ impl wit::Guest for Ledger {
         let book = convert::book(&book)?;
         let command = convert::command(&command).ok_or(wit::Malformed::Item(0))?;
         Ok(convert::outcome(ledger_core::preview(&book, command, ledger_core::Timestamp(now))))
+    }
+}
+
+impl compact::Guest for Ledger {
+    fn post(question: Vec<u8>) -> Result<Vec<u8>, u32> {
+        ledger_core::crossing::answer(&question).map_err(|error| u32::try_from(error.at).unwrap_or(u32::MAX))
     }
 }

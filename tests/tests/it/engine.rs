@@ -33,131 +33,201 @@ enum Found {
 /// A component that misbehaves when it is asked to post.
 struct Hostile {
     name: &'static str,
-    /// The body of `post`, which leaves the address of its answer.
+    /// The body of `post`, which leaves the address of its result.
     body: &'static str,
-    /// What is at address 1024: a byte that is 0 for an answer and 1 for an error; from 1028 on the place and number of the outcomes and
-    /// the place and number of the accounts, four bytes each. An outcome of zeros says that an account is now as it is at its opening.
+    /// What is at address 1024: a byte that is 0 for an answer and 1 for an error; from 1028 on the place of the answer and its length, four
+    /// bytes each.
+    result: &'static str,
+    /// What is at address 4096, where the answer is: bytes as `ledger-core/src/crossing.rs` has them.
     answer: &'static str,
-    /// What is at address 2048, where the accounts are: two halves of an id, then the balance, eight bytes each.
-    accounts: &'static str,
     found: Found,
 }
 
 const ANSWER: &str = "i32.const 1024";
-/// One outcome at 4096, one account at 2048.
-const ONE_AND_ONE: &str = r"\00\00\00\00\00\10\00\00\01\00\00\00\00\08\00\00\01\00\00\00";
+/// Stands for a result that is the bytes at 4096.
+const BYTES: &str = "bytes";
 
-const HOSTILE: [Hostile; 14] = [
+const HOSTILE: [Hostile; 23] = [
     Hostile {
         name: "never ends",
         body: "(loop $on (br $on)) i32.const 1024",
+        result: "",
         answer: "",
-        accounts: "",
         found: Found::Stopped("all fuel consumed"),
     },
     Hostile {
         name: "takes memory without end",
         body: "(loop $on (br_if $on (i32.ne (memory.grow (i32.const 16)) (i32.const -1)))) unreachable",
+        result: "",
         answer: "",
-        accounts: "",
         found: Found::Stopped("unreachable"),
     },
     Hostile {
         name: "has more memory than a call may have",
         body: "(if (i32.eq (memory.grow (i32.const 1024)) (i32.const -1)) (then unreachable)) i32.const 1024",
-        answer: r"\01",
-        accounts: "",
+        result: r"\01",
+        answer: "",
         found: Found::Stopped("unreachable"),
     },
     Hostile {
         name: "calls itself without end",
-        body: "(call $post (local.get 0) (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5) (local.get 6))",
+        body: "(call $post (local.get 0) (local.get 1))",
+        result: "",
         answer: "",
-        accounts: "",
         found: Found::Stopped("call stack exhausted"),
     },
-    Hostile { name: "traps", body: "unreachable", answer: "", accounts: "", found: Found::Stopped("unreachable") },
+    Hostile { name: "traps", body: "unreachable", result: "", answer: "", found: Found::Stopped("unreachable") },
     Hostile {
         name: "reads where nothing is",
         body: "(i32.load (i32.const 0x7fffffff))",
+        result: "",
         answer: "",
-        accounts: "",
         found: Found::Stopped("out of bounds memory access"),
     },
     Hostile {
         name: "answers from where nothing is",
         body: "i32.const 0x7ffffff0",
+        result: "",
         answer: "",
-        accounts: "",
         found: Found::Stopped("pointer out of bounds"),
     },
     Hostile {
-        name: "answers with a list that does not end",
+        name: "answers with bytes that do not end",
         body: ANSWER,
-        answer: r"\00\00\00\00\00\10\00\00\ff\ff\ff\7f\00\00\00\00\00\00\00\00",
-        accounts: "",
+        result: r"\00\00\00\00\00\10\00\00\ff\ff\ff\7f",
+        answer: "",
         found: Found::Stopped(""),
     },
     Hostile {
         name: "answers with a case that there is not",
         body: ANSWER,
-        answer: r"\07",
-        accounts: "",
+        result: r"\07",
+        answer: "",
         found: Found::Stopped(""),
-    },
-    Hostile {
-        name: "answers nothing",
-        body: ANSWER,
-        answer: r"\00",
-        accounts: "",
-        found: Found::Nonsense("not one answer for each item"),
-    },
-    Hostile {
-        name: "answers twice",
-        body: ANSWER,
-        answer: r"\00\00\00\00\00\10\00\00\02\00\00\00\00\08\00\00\00\00\00\00",
-        accounts: "",
-        found: Found::Nonsense("not one answer for each item"),
-    },
-    Hostile {
-        name: "makes money",
-        body: ANSWER,
-        answer: ONE_AND_ONE,
-        accounts: r"\00\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\64\00\00\00\00\00\00\00",
-        found: Found::Nonsense("an account does not have the balance that the receipts give it"),
-    },
-    Hostile {
-        name: "has a balance beyond all ranges",
-        body: ANSWER,
-        answer: ONE_AND_ONE,
-        accounts: r"\00\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\ff\ff\ff\ff\ff\ff\ff\7f",
-        found: Found::Nonsense("an amount is out of range"),
     },
     Hostile {
         name: "calls the book malformed",
         body: ANSWER,
-        answer: r"\01",
-        accounts: "",
+        result: r"\01",
+        answer: "",
         found: Found::Nonsense("it calls our book or batch malformed"),
+    },
+    Hostile {
+        name: "answers nothing",
+        body: ANSWER,
+        result: BYTES,
+        answer: "",
+        found: Found::Nonsense("it is no answer"),
+    },
+    Hostile {
+        name: "answers for another version",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\02\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("it is no answer"),
+    },
+    Hostile {
+        name: "answers twice",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("it is no answer"),
+    },
+    Hostile {
+        name: "says more after its end",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("it is no answer"),
+    },
+    Hostile {
+        name: "makes money",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\c8\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\c8\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("a receipt does not follow from the balances before it"),
+    },
+    Hostile {
+        name: "hides what it made",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\c8\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("an account is not what the commands have made it"),
+    },
+    Hostile {
+        name: "has a balance beyond all ranges",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\7f\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("it is no answer"),
+    },
+    Hostile {
+        name: "turns a payment round",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\01\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("a receipt is about another account"),
+    },
+    Hostile {
+        name: "pays to nobody",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\00\00\00\00\07\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("a receipt is about another account"),
+    },
+    Hostile {
+        name: "forgets an account",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("an account that has changed is not among those that did"),
+    },
+    Hostile {
+        name: "changes an account that nobody asked for",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\32\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("an account is not what the commands have made it"),
+    },
+    Hostile {
+        name: "answers a payment with an account",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\00\00\00\00\00\00\00\08\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\18\fc\ff\ff\ff\ff\ff\ff\e8\03\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("a transfer is answered with an account"),
+    },
+    Hostile {
+        name: "repeats what never was",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\02\00\00\00\00",
+        found: Found::Nonsense("it repeats what was not there"),
     },
 ];
 
+/// The typed interface, which the server does not ask.
+const TYPED: &str = r#"
+    (func (export "hesabu:ledger/posting@0.1.0#post") (param i32 i32 i32 i32 i32 i32 i64) (result i32) unreachable)
+    (func (export "hesabu:ledger/posting@0.1.0#preview") (param i32) (result i32) unreachable)"#;
+
 impl Hostile {
     fn component(&self) -> Vec<u8> {
+        let length = self.answer.len() / 3; // each byte is a backslash and two digits
+        let lengths = format!(r"\00\00\00\00\00\10\00\00\{length:02x}\00\00\00");
+        let result = if self.result == BYTES { &lengths } else { self.result };
         let core = format!(
             r#"(module
                 (memory (export "memory") 8)
                 (global $next (mut i32) (i32.const 131072))
-                (data (i32.const 1024) "{}")
-                (data (i32.const 2048) "{}")
+                (data (i32.const 1024) "{result}")
+                (data (i32.const 4096) "{}")
                 (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) (local $at i32)
                     (local.set $at (i32.and (i32.add (global.get $next) (i32.const 15)) (i32.const -16)))
                     (global.set $next (i32.add (local.get $at) (local.get 3)))
                     (local.get $at))
-                (func $post (export "hesabu:ledger/posting@0.1.0#post")
-                    (param i32 i32 i32 i32 i32 i32 i64) (result i32) {})
-                (func (export "hesabu:ledger/posting@0.1.0#preview") (param i32) (result i32) unreachable))"#,
-            self.answer, self.accounts, self.body
+                (func $post (export "hesabu:ledger/compact@0.1.0#post") (param i32 i32) (result i32) {})
+                {TYPED})"#,
+            self.answer, self.body
         );
         component(&core, &[])
     }
@@ -171,7 +241,7 @@ impl Hostile {
 fn component(core: &str, imports: &[&str]) -> Vec<u8> {
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../wit");
     let folder = tempfile::tempdir().expect("a folder");
-    for file in ["types.wit", "posting.wit", "world.wit"] {
+    for file in ["types.wit", "posting.wit", "compact.wit", "world.wit"] {
         let text = std::fs::read_to_string(source.join(file)).expect("it is there");
         let text = text.replace("world ledger {", &format!("world ledger {{\n{}", imports.join("\n")));
         std::fs::write(folder.path().join(file), text).expect("it can be written");
@@ -229,14 +299,15 @@ async fn each_is_refused_for_what_it_does() {
 
 #[test]
 fn one_that_imports_does_not_load() {
-    let core = r#"(module
-        (import "$root" "clock" (func $clock (result i64)))
-        (memory (export "memory") 1)
-        (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
-        (func (export "hesabu:ledger/posting@0.1.0#post") (param i32 i32 i32 i32 i32 i32 i64) (result i32)
-            (drop (call $clock)) unreachable)
-        (func (export "hesabu:ledger/posting@0.1.0#preview") (param i32) (result i32) unreachable))"#;
-    let error = Engine::load(&component(core, &["import clock: func() -> u64;"])).err().expect("it imports a clock");
+    let core = format!(
+        r#"(module
+            (import "$root" "clock" (func $clock (result i64)))
+            (memory (export "memory") 1)
+            (func (export "cabi_realloc") (param i32 i32 i32 i32) (result i32) unreachable)
+            (func (export "hesabu:ledger/compact@0.1.0#post") (param i32 i32) (result i32) (drop (call $clock)) unreachable)
+            {TYPED})"#
+    );
+    let error = Engine::load(&component(&core, &["import clock: func() -> u64;"])).err().expect("it imports a clock");
     let EngineError::Load(cause) = &error else { panic!("{error:?}") };
     assert!(format!("{cause:?}").contains("clock"), "{cause:?}");
     for bytes in [&b""[..], b"\0asm", &COMPONENT[..COMPONENT.len() / 2], &wat::parse_str("(module)").unwrap()] {

@@ -1,10 +1,11 @@
-//! The component in its sandbox gives the answers of the native core, and the same accounts.
+//! The component in its sandbox gives the answers of the native core, and the same accounts: through its bytes, as the server asks it, and
+//! through its typed interface, as others do.
 //!
-//! Method: each batch of a random history goes to both with the same book. What the component says was changed is kept for its next
+//! Method: each batch of a random history goes to all of them with the same book. What the component says was changed is kept for its next
 //! batch, as the host does; so a difference cannot hide.
 
 use hesabu::engine::{self, COMPONENT, Engine};
-use hesabu_tests::{commands, explore::explore};
+use hesabu_tests::{commands, explore::explore, typed::Typed};
 use ledger_core::{Account, AccountId, Book, TransferId, post};
 use proptest::prelude::*;
 use std::cell::Cell;
@@ -14,6 +15,7 @@ use std::collections::{BTreeMap, BTreeSet};
 fn the_core_and_the_component_agree() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime starts");
     let engine = Engine::load(COMPONENT).expect("the component was built with this program");
+    let typed = Typed::load();
     let commands_seen = Cell::new(0);
     explore(160, &commands::histories(), |history| {
         let mut native = Book::new([]);
@@ -30,11 +32,15 @@ fn the_core_and_the_component_agree() {
             let posted = posted.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
             prop_assert_eq!(&posted.outcomes, &outcomes);
             prop_assert!(posted.accounts.iter().eq(loaded.changed_accounts()));
+            let (typed_outcomes, typed_accounts) = typed.post(&book, &batch.items, batch.now);
+            prop_assert_eq!(typed_outcomes, outcomes.as_slice());
+            prop_assert_eq!(&typed_accounts, &posted.accounts);
             let first = batch.items[0].command;
+            let typed_first = typed.preview(&book, first, batch.now);
             let foreseen = runtime.block_on(engine.preview(book, first, batch.now));
-            prop_assert_eq!(foreseen.map_err(|error| TestCaseError::fail(format!("{error:?}")))?, {
-                ledger_core::preview(&native, first, batch.now)
-            });
+            let foreseen = foreseen.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
+            prop_assert_eq!(foreseen, ledger_core::preview(&native, first, batch.now));
+            prop_assert_eq!(foreseen, typed_first);
             commands_seen.set(commands_seen.get() + outcomes.len());
             accounts.extend(posted.accounts.iter().map(|account| (account.id, *account)));
             ids.extend(batch.items.iter().filter_map(|item| commands::begins(&item.command)));

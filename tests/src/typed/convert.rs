@@ -1,7 +1,8 @@
 //! Between the component's words and the core's, both ways. What comes out of the sandbox is checked for its range.
 
+use super::generated::exports::hesabu::ledger::posting::Book as WitBook;
 use super::generated::exports::hesabu::ledger::types as wit;
-use super::{Book, generated::exports::hesabu::ledger::posting::Book as WitBook};
+use hesabu::engine::Book;
 use ledger_core::{
     Account, AccountId, AccountStatus, Action, Amount, Command, Item, Memo, Outcome, Receipt, Rejection, Timestamp,
     Transfer, TransferId, TransferKind, TransferReceipt, TransferState,
