@@ -1,0 +1,40 @@
+//! How much is measured: the sizes of a whole run, and of a quick one that only shows that everything works.
+
+use crate::contest::Limit;
+use std::time::Duration;
+
+/// The sizes of a run.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    /// Rounds of each side.
+    pub(crate) rounds: usize,
+    /// How far a round goes.
+    pub(crate) limit: Limit,
+    /// Payments in a batch.
+    pub(crate) sizes: Vec<usize>,
+    /// Accounts of a small ledger.
+    pub(crate) few: u64,
+    /// Accounts of a large one.
+    pub(crate) many: u64,
+}
+
+impl Plan {
+    pub(crate) fn whole() -> Plan {
+        Plan {
+            rounds: 5,
+            limit: Limit { time: Duration::from_millis(1_500), count: 400_000 },
+            sizes: vec![1, 100, 1_000, ledger_core::BATCH_MAX],
+            few: 10_000,
+            many: 1_000_000,
+        }
+    }
+
+    pub(crate) fn quick() -> Plan {
+        Plan {
+            rounds: 2,
+            limit: Limit { time: Duration::from_millis(200), count: 20_000 },
+            many: 50_000,
+            ..Plan::whole()
+        }
+    }
+}
