@@ -72,6 +72,13 @@ impl Bed {
         Ok(bed)
     }
 
+    /// Another host on the same ledger, with connections, lanes and an engine of its own.
+    pub(crate) async fn beside(&self, url: &str) -> anyhow::Result<Bed> {
+        let (db, engine) = (Db::open(url).await?, load_engine()?);
+        let posting = Posting::new(db.clone(), engine.clone(), Arc::new(system_clock));
+        Ok(Bed { db, engine, posting, ..self.clone() })
+    }
+
     async fn open_accounts(&self) -> anyhow::Result<()> {
         let last = self.accounts.checked_sub(1).map(account);
         if let Some(last) = last

@@ -13,8 +13,15 @@ mod scratch; // where databases lie
 mod workload; // what is sent
 mod contest; // who takes turns
 mod ledger; // the ledger that is measured
+mod database; // where it is kept
 mod posting_side; // the ledger as one that takes turns
 mod bare_sqlite; // a baseline
+mod bare_postgres; // another
+mod pgbench; // and one for single requests
+mod network; // members who trade over HTTP
+mod server; // the server that they ask
+mod load; // the process that asks for them
+mod http_side; // the server as one that takes turns
 mod bench; // the benches themselves
 
 use anyhow::{Context, bail};
@@ -39,6 +46,9 @@ struct Cli {
     /// Sizes that only show that everything works
     #[arg(long)]
     quick: bool,
+    /// Measure with 50 million transfers stored, too (SQLite only; 15 GB of disk)
+    #[arg(long)]
+    fifty_million: bool,
     /// Print JSON, one bench a line
     #[arg(long)]
     json: bool,
@@ -48,6 +58,9 @@ struct Cli {
     /// Measure the one bench that is named, here, and print what was found for the process that began it
     #[arg(long, hide = true)]
     here: bool,
+    /// Send what standard input says, and print what came back
+    #[arg(long, hide = true)]
+    load: bool,
 }
 
 fn main() -> ExitCode {
@@ -67,6 +80,9 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
             println!("{:<16} {}", bench.name(), bench.about());
         }
         return Ok(ExitCode::SUCCESS);
+    }
+    if cli.load {
+        return load::run().map(|()| ExitCode::SUCCESS);
     }
     if cli.here {
         return measure_here(cli);
@@ -103,7 +119,8 @@ fn run(cli: &Cli) -> anyhow::Result<ExitCode> {
 /// Measures in this process.
 fn measure_here(cli: &Cli) -> anyhow::Result<ExitCode> {
     let [bench] = *cli.benches else { bail!("one bench is measured in one process") };
-    let plan = if cli.quick { Plan::quick() } else { Plan::whole() };
+    let mut plan = if cli.quick { Plan::quick() } else { Plan::whole() };
+    plan.fifty_million = cli.fifty_million;
     let runtime = tokio::runtime::Runtime::new()?;
     let table = bench.run(&plan, &runtime)?;
     progress::done();
@@ -115,9 +132,7 @@ fn measure_here(cli: &Cli) -> anyhow::Result<ExitCode> {
 fn measure_beside(cli: &Cli, bench: Bench) -> anyhow::Result<Table> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["--here", &bench.name()]).stdout(Stdio::piped());
-    if cli.quick {
-        command.arg("--quick");
-    }
+    command.args(cli.quick.then_some("--quick")).args(cli.fifty_million.then_some("--fifty-million"));
     let output = command.spawn()?.wait_with_output()?;
     if !output.status.success() {
         bail!("it ended with {}", output.status);

@@ -16,6 +16,16 @@ pub(crate) struct Plan {
     pub(crate) few: u64,
     /// Accounts of a large one.
     pub(crate) many: u64,
+    /// Transfers that are stored before batches are measured.
+    pub(crate) stored: Vec<u64>,
+    /// Whether SQLite is measured with 50 million, too.
+    pub(crate) fifty_million: bool,
+    /// Members who trade over HTTP.
+    pub(crate) members: usize,
+    /// How long a round over HTTP lasts.
+    pub(crate) http_time: Duration,
+    /// Transfers in the pasts of accounts that are asked about.
+    pub(crate) pasts: Vec<u64>,
 }
 
 impl Plan {
@@ -26,6 +36,11 @@ impl Plan {
             sizes: vec![1, 100, 1_000, ledger_core::BATCH_MAX],
             few: 10_000,
             many: 1_000_000,
+            stored: vec![1_000_000, 10_000_000],
+            fifty_million: false,
+            members: 1_000,
+            http_time: Duration::from_secs(3),
+            pasts: vec![10, 10_000, 1_000_000],
         }
     }
 
@@ -34,6 +49,10 @@ impl Plan {
             rounds: 2,
             limit: Limit { time: Duration::from_millis(200), count: 20_000 },
             many: 50_000,
+            stored: vec![30_000],
+            members: 100,
+            http_time: Duration::from_secs(1),
+            pasts: vec![10, 1_000, 20_000],
             ..Plan::whole()
         }
     }

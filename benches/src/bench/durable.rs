@@ -1,0 +1,128 @@
+//! Durable batches: how far is posting, with all it does, from the barest program that keeps two balances and a row?
+
+use crate::bare_postgres::BarePostgres;
+use crate::bare_sqlite::BareSqlite;
+use crate::contest::{Side, in_turns};
+use crate::database::Engine;
+use crate::ledger::{Bed, FORMS, Form};
+use crate::plan::Plan;
+use crate::posting_side::PostingSide;
+use crate::report::{Row, Table, Target, grouped};
+use tokio::runtime::Runtime;
+
+/// What is measured.
+pub(crate) struct Case {
+    pub(crate) bench: &'static str,
+    pub(crate) question: &'static str,
+    pub(crate) engine: Engine,
+    /// Hosts that post to the one ledger, each with two clients.
+    pub(crate) hosts: usize,
+    /// Thousandths of the baseline that a batch of this size must reach.
+    pub(crate) target: fn(usize) -> u64,
+}
+
+/// One host on SQLite.
+pub(crate) const SQLITE: Case = Case {
+    bench: "sqlite",
+    question: "Durable batches of random payments through posting (component, ids checked, limits, journal, history) on SQLite, against a \
+               bare prepared loop of two balance updates and one insert: same disk, same durability, no check, no index.",
+    engine: Engine::Sqlite,
+    hosts: 1,
+    target: |size| if size < 1_000 { 600 } else { 800 },
+};
+
+/// One host on PostgreSQL.
+pub(crate) const POSTGRES: Case = Case {
+    bench: "postgres",
+    question: "The same through one host on PostgreSQL, against one bare bulk statement for each batch (`unnest`: each balance \
+               changed once, one row for each payment).",
+    engine: Engine::Postgres,
+    hosts: 1,
+    target: |_| 800,
+};
+
+/// Two hosts that share a ledger on PostgreSQL.
+pub(crate) const SHARED: Case = Case {
+    bench: "postgres-shared",
+    question: "The same through two hosts that post to one ledger in turns, against the same bare bulk statement.",
+    engine: Engine::Postgres,
+    hosts: 2,
+    target: |_| 500,
+};
+
+/// A baseline.
+enum Bare {
+    Sqlite(BareSqlite),
+    Postgres(BarePostgres),
+}
+
+/// Measures every size.
+pub(crate) fn run(case: &Case, plan: &Plan, runtime: &Runtime) -> anyhow::Result<Table> {
+    let mut table = Table::new(case.bench, case.question);
+    for &size in &plan.sizes {
+        measure(case, plan, runtime, size, &mut table)?;
+    }
+    Ok(table)
+}
+
+fn measure(case: &Case, plan: &Plan, runtime: &Runtime, size: usize, table: &mut Table) -> anyhow::Result<()> {
+    let database = case.engine.fresh(runtime)?;
+    let mut hosts = vec![runtime.block_on(Bed::open(&database.url, plan.few))?];
+    while hosts.len() < case.hosts {
+        hosts.push(runtime.block_on(hosts[0].beside(&database.url))?);
+    }
+    let mut bare = Bare::new(case.engine, runtime, plan.few, size)?;
+    // A batch of one has one form.
+    let forms = if size == 1 { &FORMS[..1] } else { FORMS };
+    let side = |form: &Form| PostingSide::new(runtime.handle(), &hosts, size, *form);
+    let mut hesabu: Vec<PostingSide> = forms.iter().map(side).collect();
+    let mut sides: Vec<&mut dyn Side> = hesabu.iter_mut().map(|side| side as &mut dyn Side).collect();
+    sides.push(bare.side());
+    let words = grouped(u64::try_from(size)?);
+    let what = format!("{}: batches of {words}", case.bench);
+    let mut rounds = in_turns(&what, &mut sides, plan.rounds, plan.limit)?;
+    let baseline = rounds.pop().unwrap_or_default();
+    let target = Target::RatioAtLeast((case.target)(size));
+    for (form, measured) in forms.iter().zip(&rounds) {
+        let form = if size == 1 { "one at a time" } else { form.words() };
+        let row = Row::rates(format!("{words}, {form}"), "transfers/s", measured);
+        table.add(row.map(|row| row.against("bare", measured, &baseline).target(target)));
+    }
+    bare.prove_and_remove(runtime)?;
+    drop(hesabu);
+    for host in hosts.drain(1..) {
+        runtime.block_on(host.close());
+    }
+    for host in hosts {
+        let proof = runtime.block_on(host.prove())?;
+        table.note(format!("Batches of {words}: {proof}."));
+        runtime.block_on(host.close());
+    }
+    database.remove(runtime)
+}
+
+impl Bare {
+    fn new(engine: Engine, runtime: &Runtime, accounts: u64, size: usize) -> anyhow::Result<Bare> {
+        Ok(match engine {
+            Engine::Sqlite => Bare::Sqlite(BareSqlite::new(accounts, size)?),
+            Engine::Postgres => Bare::Postgres(BarePostgres::new(runtime, accounts, size, 1)?),
+        })
+    }
+
+    fn side(&mut self) -> &mut dyn Side {
+        match self {
+            Bare::Sqlite(side) => side,
+            Bare::Postgres(side) => side,
+        }
+    }
+
+    fn prove_and_remove(self, runtime: &Runtime) -> anyhow::Result<()> {
+        match self {
+            Bare::Sqlite(side) => side.prove(),
+            Bare::Postgres(mut side) => {
+                side.prove()?;
+                side.database.remove(runtime)
+            }
+        }
+    }
+}
