@@ -26,11 +26,11 @@ impl Round {
         Round { limit, started: Instant::now(), taken: AtomicU64::new(0) }
     }
 
-    /// Whether there is time for `count` more; if so, they are taken. The first are always granted.
+    /// Whether there is room and time for `count` more; if so, they are taken. The first are always granted.
     pub(crate) fn take(&self, count: usize) -> bool {
         let count = u64::try_from(count).unwrap_or(u64::MAX);
         let before = self.taken.fetch_add(count, Ordering::Relaxed);
-        before == 0 || (before < self.limit.count && self.started.elapsed() < self.limit.time)
+        before == 0 || (before + count <= self.limit.count && self.started.elapsed() < self.limit.time)
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -131,7 +131,7 @@ mod tests {
     #[test]
     fn a_round_grants_the_first_and_ends_at_its_count() {
         let round = Round::begin(Limit { time: Duration::from_secs(60), count: 10 });
-        assert!(round.take(8) && round.take(8) && !round.take(8));
+        assert!(round.take(6) && round.take(4) && !round.take(1));
         assert!(Round::begin(Limit { time: Duration::ZERO, count: 0 }).take(1));
     }
 }

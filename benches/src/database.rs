@@ -1,12 +1,14 @@
 //! Databases of both engines for the ledgers that are measured: empty, or filled once in a run and copied.
 
 use crate::contest::{Limit, Side};
-use crate::ledger::{Bed, Form};
+use crate::ledger::{Bed, Form, group};
 use crate::posting_side::PostingSide;
 use crate::progress;
 use crate::report::grouped;
 use crate::scratch::{self, Fresh};
+use crate::workload::Payments;
 use anyhow::Context;
+use ledger_core::BATCH_MAX;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,21 +25,24 @@ const FILL_STEP: u64 = 500_000;
 
 /// Where ledgers are kept.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Engine {
+pub enum Engine {
+    /// Embedded.
     Sqlite,
+    /// On the server that the environment names.
     Postgres,
 }
 
 /// A database of its own. [`Database::remove`] makes room; what is left goes with the run.
 #[derive(Debug)]
-pub(crate) struct Database {
-    pub(crate) url: String,
+pub struct Database {
+    /// Its address.
+    pub url: String,
     folder: Option<Fresh>,
 }
 
 impl Engine {
     /// For people.
-    pub(crate) const fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Engine::Sqlite => "SQLite",
             Engine::Postgres => "PostgreSQL",
@@ -45,7 +50,7 @@ impl Engine {
     }
 
     /// An empty database.
-    pub(crate) fn fresh(self, runtime: &Runtime) -> anyhow::Result<Database> {
+    pub fn fresh(self, runtime: &Runtime) -> anyhow::Result<Database> {
         match self {
             Engine::Sqlite => {
                 let folder = Fresh::new("ledger")?;
@@ -61,7 +66,7 @@ impl Engine {
 
     /// A copy of a database with `accounts` accounts and `transfers` payments among them, which is filled when it is
     /// asked for the first time in a run.
-    pub(crate) fn filled(self, runtime: &Runtime, accounts: u64, transfers: u64) -> anyhow::Result<Database> {
+    pub fn filled(self, runtime: &Runtime, accounts: u64, transfers: u64) -> anyhow::Result<Database> {
         match self {
             Engine::Sqlite => {
                 let kept = kept_sqlite(runtime, accounts, transfers)?;
@@ -84,7 +89,7 @@ impl Engine {
 
 impl Database {
     /// Makes room.
-    pub(crate) fn remove(self, runtime: &Runtime) -> anyhow::Result<()> {
+    pub fn remove(self, runtime: &Runtime) -> anyhow::Result<()> {
         if self.folder.is_none() {
             runtime.block_on(drop_database(&self.url))?;
         }
@@ -103,17 +108,20 @@ fn kept_sqlite(runtime: &Runtime, accounts: u64, transfers: u64) -> anyhow::Resu
     Ok(kept)
 }
 
-/// Fills a database through posting, in the largest batches.
+/// Fills a database through posting, in the largest batches and a last one of what remains.
 fn fill(runtime: &Runtime, url: &str, accounts: u64, transfers: u64) -> anyhow::Result<()> {
     let bed = runtime.block_on(Bed::open(url, accounts))?;
-    let mut side =
-        PostingSide::new(runtime.handle(), std::slice::from_ref(&bed), ledger_core::BATCH_MAX, Form::Gathered);
+    let largest = u64::try_from(BATCH_MAX)?;
+    let mut side = PostingSide::new(runtime.handle(), std::slice::from_ref(&bed), BATCH_MAX, Form::Gathered);
     let mut done = 0;
-    while done < transfers {
+    while transfers - done >= largest {
         progress::say(&format!("filling a database: {} of {} transfers", grouped(done), grouped(transfers)));
         let count = FILL_STEP.min(transfers - done);
         done += side.round(Limit { time: Duration::MAX, count })?.count;
     }
+    let rest = usize::try_from(transfers - done)?;
+    let groups = Payments::new(0, accounts, bed.ids.clone()).batch(rest).map(|payment| group(&payment)).collect();
+    runtime.block_on(bed.submit(Form::Gathered, groups))?;
     drop(side);
     runtime.block_on(bed.close());
     Ok(())
@@ -137,7 +145,7 @@ async fn drop_database(url: &str) -> anyhow::Result<()> {
 }
 
 /// The address of the PostgreSQL server.
-pub(crate) fn server() -> anyhow::Result<String> {
+pub fn server() -> anyhow::Result<String> {
     std::env::var(POSTGRES)
         .with_context(|| format!("{POSTGRES} is not set: use `make bench`, or scripts/postgres.sh run -- …"))
 }

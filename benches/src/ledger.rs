@@ -3,8 +3,9 @@
 //! The only place of the benches that knows how a batch is handed to posting.
 
 use crate::progress;
+use crate::report::grouped;
 use crate::scratch;
-use crate::workload::{Ids, account};
+use crate::workload::{Ids, Payment, account};
 use anyhow::{Context, bail, ensure};
 use futures_util::future::{MaybeDone, maybe_done};
 use hesabu::engine::{COMPONENT, Engine};
@@ -12,6 +13,7 @@ use hesabu::posting::{self, Entry, Group, Posting, PostingError};
 use hesabu::store::{self, Db};
 use hesabu::system_clock;
 use ledger_core::{AccountStatus, Amount, BATCH_MAX, Command, LedgerId, OpenAccount, Outcome, Receipt, Unit};
+use std::fmt::{Display, Formatter};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -26,31 +28,47 @@ const LIMIT: i64 = 1_000_000_000_000;
 
 /// One host's view of a ledger with numbered accounts.
 #[derive(Clone)]
-pub(crate) struct Bed {
-    pub(crate) db: Db,
-    pub(crate) engine: Engine,
-    pub(crate) posting: Posting,
-    pub(crate) ledger: LedgerId,
-    pub(crate) accounts: u64,
-    pub(crate) ids: Ids,
+pub struct Bed {
+    /// Where it is kept.
+    pub db: Db,
+    /// What decides.
+    pub engine: Engine,
+    /// Where commands are handed in.
+    pub posting: Posting,
+    /// Which ledger.
+    pub ledger: LedgerId,
+    /// How many accounts it has, numbered from 0.
+    pub accounts: u64,
+    /// Of the transfers that are sent.
+    pub ids: Ids,
+}
+
+/// What was proven of a ledger: all of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Proof {
+    /// Records of the journal.
+    pub records: u64,
+    /// Rows of transfers.
+    pub steps: u64,
+    /// Accounts.
+    pub accounts: u64,
 }
 
 /// How a batch of payments that have nothing to do with each other is handed in.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) enum Form {
+pub enum Form {
     /// Each alone, all at once: the lane gathers them.
     Gathered,
     /// In one submission.
-    #[expect(dead_code, reason = "posting does not offer it yet: see `FORMS`")]
     Together,
 }
 
 /// The forms that posting offers. [`Form::Together`] joins them when [`submit_all`] is one call of posting's.
-pub(crate) const FORMS: &[Form] = &[Form::Gathered];
+pub const FORMS: &[Form] = &[Form::Gathered];
 
 impl Form {
     /// For people.
-    pub(crate) const fn words(self) -> &'static str {
+    pub const fn words(self) -> &'static str {
         match self {
             Form::Gathered => "sent singly and gathered",
             Form::Together => "sent in one submission",
@@ -60,7 +78,7 @@ impl Form {
 
 impl Bed {
     /// Opens the ledger in the database at `url`, and those of its first `accounts` accounts that are not there yet.
-    pub(crate) async fn open(url: &str, accounts: u64) -> anyhow::Result<Bed> {
+    pub async fn open(url: &str, accounts: u64) -> anyhow::Result<Bed> {
         let db = Db::open(url).await?;
         store::migrate(&db).await?;
         let engine = load_engine()?;
@@ -73,7 +91,7 @@ impl Bed {
     }
 
     /// Another host on the same ledger, with connections, lanes and an engine of its own.
-    pub(crate) async fn beside(&self, url: &str) -> anyhow::Result<Bed> {
+    pub async fn beside(&self, url: &str) -> anyhow::Result<Bed> {
         let (db, engine) = (Db::open(url).await?, load_engine()?);
         let posting = Posting::new(db.clone(), engine.clone(), Arc::new(system_clock));
         Ok(Bed { db, engine, posting, ..self.clone() })
@@ -108,7 +126,7 @@ impl Bed {
     ///
     /// # Errors
     /// When any of them is answered otherwise than by a receipt.
-    pub(crate) async fn submit(&self, form: Form, groups: Vec<Group>) -> anyhow::Result<()> {
+    pub async fn submit(&self, form: Form, groups: Vec<Group>) -> anyhow::Result<()> {
         let answers = match form {
             Form::Gathered => {
                 let submitted = groups.into_iter().map(|group| self.posting.submit(self.ledger, group));
@@ -124,11 +142,11 @@ impl Bed {
         Ok(())
     }
 
-    /// Ends the lanes, proves the whole journal and every row, and says what was proven.
+    /// Ends the lanes, and proves the whole journal and every row.
     ///
     /// # Errors
     /// When the books are wrong.
-    pub(crate) async fn prove(&self) -> anyhow::Result<String> {
+    pub async fn prove(&self) -> anyhow::Result<Proof> {
         self.posting.close().await;
         progress::say("proving the books");
         let reports = posting::verify(&self.db, &self.engine, |_, _| {}).await?;
@@ -136,21 +154,33 @@ impl Bed {
         if let Some(fault) = &report.fault {
             bail!("the books are broken at {}: {}", fault.place, fault.what);
         }
-        let posting::Report { records, steps, accounts, .. } = report;
-        Ok(format!("verify: {records} records, {steps} transfer rows and {accounts} accounts proven"))
+        let posting::Report { records, steps, accounts, .. } = *report;
+        Ok(Proof { records: u64::try_from(records)?, steps: u64::try_from(steps)?, accounts: u64::try_from(accounts)? })
     }
 
     /// Lets go of the database.
-    pub(crate) async fn close(self) {
+    pub async fn close(self) {
         self.posting.close().await;
         self.db.close().await;
     }
 }
 
+impl Display for Proof {
+    fn fmt(&self, out: &mut Formatter<'_>) -> std::fmt::Result {
+        let [records, steps, accounts] = [self.records, self.steps, self.accounts].map(grouped);
+        write!(out, "verify: {records} records, {steps} transfer rows and {accounts} accounts proven")
+    }
+}
+
 /// The ledger component, compiled once for all benches of a run.
-pub(crate) fn load_engine() -> anyhow::Result<Engine> {
+pub fn load_engine() -> anyhow::Result<Engine> {
     let folder = scratch::folder("component")?;
     Ok(Engine::load_cached(COMPONENT, &folder)?)
+}
+
+/// A payment as posting takes it.
+pub fn group(payment: &Payment) -> Group {
+    Group::from(Entry::new(payment.command(), ""))
 }
 
 /// Independent groups in one submission.

@@ -1,6 +1,7 @@
 //! How much is measured: the sizes of a whole run, and of a quick one that only shows that everything works.
 
 use crate::contest::Limit;
+use crate::workload::SIZES;
 use std::time::Duration;
 
 /// The sizes of a run.
@@ -33,7 +34,7 @@ impl Plan {
         Plan {
             rounds: 5,
             limit: Limit { time: Duration::from_millis(1_500), count: 400_000 },
-            sizes: vec![1, 100, 1_000, ledger_core::BATCH_MAX],
+            sizes: SIZES.to_vec(),
             few: 10_000,
             many: 1_000_000,
             stored: vec![1_000_000, 10_000_000],
@@ -47,7 +48,7 @@ impl Plan {
     pub(crate) fn quick() -> Plan {
         Plan {
             rounds: 2,
-            limit: Limit { time: Duration::from_millis(200), count: 20_000 },
+            limit: Limit { time: Duration::from_millis(200), count: 40_000 },
             many: 50_000,
             stored: vec![30_000],
             members: 100,

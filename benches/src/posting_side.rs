@@ -1,10 +1,9 @@
 //! The ledger as one of those that take turns: batches of payments through posting, on one host or on several.
 
 use crate::contest::{Limit, Round, Sample, Side};
-use crate::ledger::{Bed, Form};
+use crate::ledger::{Bed, Form, group};
 use crate::process;
-use crate::workload::{Payment, Payments};
-use hesabu::posting::{Entry, Group};
+use crate::workload::Payments;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Handle;
@@ -79,9 +78,4 @@ impl Client {
         }
         (self, Ok(latencies))
     }
-}
-
-/// A payment as posting takes it.
-pub(crate) fn group(payment: &Payment) -> Group {
-    Group::from(Entry::new(payment.command(), ""))
 }

@@ -4,19 +4,19 @@ use anyhow::Context;
 use std::path::{Path, PathBuf};
 
 /// Where everything is kept.
-pub(crate) fn top() -> PathBuf {
+pub fn top() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/bench")
 }
 
 /// A folder for what may be used again within a run.
-pub(crate) fn folder(name: &str) -> anyhow::Result<PathBuf> {
+pub fn folder(name: &str) -> anyhow::Result<PathBuf> {
     let folder = top().join(name);
     std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
     Ok(folder)
 }
 
 /// Removes everything: at the end of a run, and before one, what a killed run has left.
-pub(crate) fn clear() -> anyhow::Result<()> {
+pub fn clear() -> anyhow::Result<()> {
     match std::fs::remove_dir_all(top()) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error.into()),
         _ => Ok(()),
@@ -25,19 +25,21 @@ pub(crate) fn clear() -> anyhow::Result<()> {
 
 /// An empty folder, gone with this value.
 #[derive(Debug)]
-pub(crate) struct Fresh {
-    pub(crate) path: PathBuf,
+pub struct Fresh {
+    /// Where it is.
+    pub path: PathBuf,
 }
 
 impl Fresh {
-    pub(crate) fn new(name: &str) -> anyhow::Result<Fresh> {
+    /// A new one, whose name begins with `name`.
+    pub fn new(name: &str) -> anyhow::Result<Fresh> {
         let path = folder("fresh")?.join(format!("{name}-{}", uuid::Uuid::now_v7().simple()));
         std::fs::create_dir(&path)?;
         Ok(Fresh { path })
     }
 
     /// The address of a SQLite database in it.
-    pub(crate) fn sqlite(&self) -> String {
+    pub fn sqlite(&self) -> String {
         sqlite_url(&self.path)
     }
 }
@@ -50,6 +52,6 @@ impl Drop for Fresh {
 }
 
 /// The address of the SQLite database in a folder: the name that the server uses.
-pub(crate) fn sqlite_url(folder: &Path) -> String {
+pub fn sqlite_url(folder: &Path) -> String {
     format!("sqlite:{}", folder.join("hesabu.db").display())
 }

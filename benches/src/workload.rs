@@ -1,6 +1,7 @@
 //! Random payments among numbered accounts, from a fixed seed: what every bench sends. Who decides about them is elsewhere.
 
-use ledger_core::{AccountId, Amount, Command, Create, Memo, TransferId, TransferKind};
+use ledger_core::{Account, AccountId, Amount, BATCH_MAX, Command, Create, Item, Memo, TransferId, TransferKind};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,16 +12,17 @@ const FIRST_ACCOUNT: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0000;
 const AMOUNT_MAX: u64 = 100;
 
 /// The account with this number.
-pub(crate) fn account(number: u64) -> AccountId {
+pub fn account(number: u64) -> AccountId {
     AccountId(FIRST_ACCOUNT + u128::from(number))
 }
 
 /// Numbers that look random and are the same in every run (splitmix64).
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
-    pub(crate) fn seeded(seed: u64) -> Random {
+    /// Another seed gives other numbers.
+    pub fn seeded(seed: u64) -> Random {
         Random(seed)
     }
 
@@ -33,7 +35,7 @@ impl Random {
     }
 
     /// Below `bound`, each number as likely as the others.
-    pub(crate) fn below(&mut self, bound: u64) -> u64 {
+    pub fn below(&mut self, bound: u64) -> u64 {
         let wide = u128::from(self.next()) * u128::from(bound);
         u64::try_from(wide >> 64).unwrap_or_default()
     }
@@ -41,7 +43,7 @@ impl Random {
 
 /// Transfer ids in the order of time. Clones share the counter: no two of them give the same id.
 #[derive(Clone, Debug)]
-pub(crate) struct Ids {
+pub struct Ids {
     base: u128,
     next: Arc<AtomicU64>,
 }
@@ -49,28 +51,32 @@ pub(crate) struct Ids {
 impl Ids {
     /// Ids after all that were made until now. They count in the bits that are random otherwise; those made next by
     /// another value are billions away.
-    pub(crate) fn from_now() -> Ids {
+    pub fn from_now() -> Ids {
         Ids { base: hesabu::mint_id(), next: Arc::default() }
     }
 
     /// The first of `count` ids that follow each other.
-    pub(crate) fn take(&self, count: u64) -> u128 {
+    pub fn take(&self, count: u64) -> u128 {
         self.base + u128::from(self.next.fetch_add(count, Ordering::Relaxed))
     }
 }
 
 /// One payment.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Payment {
-    pub(crate) id: u128,
-    pub(crate) payer: AccountId,
-    pub(crate) payee: AccountId,
-    pub(crate) amount: i64,
+pub struct Payment {
+    /// Of the transfer.
+    pub id: u128,
+    /// Who pays.
+    pub payer: AccountId,
+    /// Another, who is paid.
+    pub payee: AccountId,
+    /// Minor units, above zero.
+    pub amount: i64,
 }
 
 impl Payment {
     /// As a command: at once, with an id that the client chose.
-    pub(crate) fn command(&self) -> Command {
+    pub fn command(&self) -> Command {
         Command::Create(Create {
             id: TransferId(self.id),
             kind: TransferKind::Immediate,
@@ -87,7 +93,7 @@ impl Payment {
 
 /// Payments among the first so many accounts.
 #[derive(Clone, Debug)]
-pub(crate) struct Payments {
+pub struct Payments {
     random: Random,
     accounts: u64,
     ids: Ids,
@@ -95,12 +101,12 @@ pub(crate) struct Payments {
 
 impl Payments {
     /// Another seed gives other payments. There are at least two accounts.
-    pub(crate) fn new(seed: u64, accounts: u64, ids: Ids) -> Payments {
+    pub fn new(seed: u64, accounts: u64, ids: Ids) -> Payments {
         Payments { random: Random::seeded(seed), accounts, ids }
     }
 
     /// The next `size` payments.
-    pub(crate) fn batch(&mut self, size: usize) -> impl Iterator<Item = Payment> {
+    pub fn batch(&mut self, size: usize) -> impl Iterator<Item = Payment> {
         let first = self.ids.take(u64::try_from(size).unwrap_or(u64::MAX));
         (first..).take(size).map(|id| {
             let payer = self.random.below(self.accounts);
@@ -111,10 +117,37 @@ impl Payments {
     }
 }
 
+/// The sizes of batches that matter: one alone, some, many, and the most that are decided at once.
+pub const SIZES: [usize; 4] = [1, 100, 1_000, BATCH_MAX];
+
+/// A batch to be decided, with the accounts that it touches.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// In the order of their ids.
+    pub accounts: Vec<Account>,
+    /// The payments.
+    pub items: Vec<Item>,
+}
+
+impl Batch {
+    /// `size` payments among the first `accounts` accounts.
+    pub fn of(size: usize, accounts: u64) -> Batch {
+        Batch::from(&mut Payments::new(1, accounts, Ids::from_now()), size)
+    }
+
+    /// The next `size` of these payments.
+    pub fn from(payments: &mut Payments, size: usize) -> Batch {
+        let payments: Vec<Payment> = payments.batch(size).collect();
+        let touched: BTreeSet<AccountId> = payments.iter().flat_map(|payment| [payment.payer, payment.payee]).collect();
+        let accounts = touched.into_iter().map(|id| Account::open(id, Amount::MIN, Amount::MAX)).collect();
+        let items = payments.iter().map(|payment| Item::alone(payment.command())).collect();
+        Batch { accounts, items }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
 
     #[test]
     fn payments_are_the_same_in_every_run_and_never_to_oneself() {

@@ -7,11 +7,10 @@ use crate::posting_side::PostingSide;
 use crate::report::{Baseline, Row, Table, Target, grouped};
 use crate::scratch::Fresh;
 use crate::statistics::{Spread, nanos};
-use crate::workload::{Ids, Payments};
+use crate::workload::{Batch, Ids, Payments};
 use anyhow::{bail, ensure};
 use hesabu::engine::{self, Engine};
-use ledger_core::{Account, Amount, Book, Item, Outcome, Timestamp, post};
-use std::collections::BTreeSet;
+use ledger_core::{Account, Book, Item, Outcome, Timestamp, post};
 use std::time::{Duration, Instant};
 use tokio::runtime::{Handle, Runtime};
 
@@ -126,10 +125,7 @@ fn timed(
     let round = Round::begin(limit);
     let mut latencies = Vec::new();
     while round.take(size) {
-        let batch: Vec<_> = payments.batch(size).collect();
-        let touched: BTreeSet<_> = batch.iter().flat_map(|payment| [payment.payer, payment.payee]).collect();
-        let accounts = touched.into_iter().map(|id| Account::open(id, Amount::MIN, Amount::MAX)).collect();
-        let items = batch.iter().map(|payment| Item::alone(payment.command())).collect();
+        let Batch { accounts, items } = Batch::from(payments, size);
         let (took, outcomes) = decide(accounts, items)?;
         ensure!(outcomes.len() == size && outcomes.iter().all(Result::is_ok), "a payment was refused");
         latencies.push(took);

@@ -1,9 +1,8 @@
 //! An account's past: does a question about it stay quick, however long it is?
 
 use crate::database::Engine;
-use crate::ledger::Bed;
+use crate::ledger::{Bed, Form, group};
 use crate::plan::Plan;
-use crate::posting_side::group;
 use crate::progress;
 use crate::report::{Row, Table, Target, grouped};
 use crate::statistics::{Latency, Spread, nanos};
@@ -70,12 +69,12 @@ async fn write_pasts(bed: &Bed, pasts: &[u64]) -> anyhow::Result<u64> {
             groups.push(group(&Payment { id: bed.ids.take(1), payer, payee, amount: 1 }));
             written += 1;
             if groups.len() == BATCH_MAX {
-                bed.submit(crate::ledger::FORMS[0], std::mem::take(&mut groups)).await?;
+                bed.submit(Form::Gathered, std::mem::take(&mut groups)).await?;
                 progress::say(&format!("history: {} transfers of the longest past", grouped(turn)));
             }
         }
     }
-    bed.submit(crate::ledger::FORMS[0], groups).await?;
+    bed.submit(Form::Gathered, groups).await?;
     Ok(written)
 }
 

@@ -3,7 +3,7 @@
 use crate::contest::{Limit, Rounds, Side, in_turns};
 use crate::database::{Database, Engine};
 use crate::http_side::{CONNECTIONS, HttpSide};
-use crate::ledger::Bed;
+use crate::ledger::{Bed, Proof};
 use crate::load::Payees;
 use crate::network::{Member, admit};
 use crate::pgbench::PgBench;
@@ -13,7 +13,6 @@ use crate::scratch::Fresh;
 use crate::server::Server;
 use crate::statistics::{Latency, Spread};
 use anyhow::{bail, ensure};
-use hesabu::{posting, system_clock};
 use tokio::runtime::Runtime;
 
 /// What 99 of 100 answers may take, in microseconds.
@@ -38,14 +37,13 @@ impl Site {
         Server::start(&self.database.url, &self.data.path)
     }
 
-    /// Transfers that began, as the ledger counts them, and the proof of its books. No server runs.
-    pub(crate) fn prove(&self, runtime: &Runtime) -> anyhow::Result<(u64, String)> {
+    /// Proves the books: each proposal is one transfer row. No server runs.
+    pub(crate) fn prove(&self, runtime: &Runtime) -> anyhow::Result<Proof> {
         runtime.block_on(async {
             let bed = Bed::open(&self.database.url, 0).await?;
-            let begun = posting::health(&bed.db, bed.ledger, system_clock()).await?.begun;
             let proof = bed.prove().await?;
             bed.close().await;
-            Ok((u64::try_from(begun)?, proof))
+            Ok(proof)
         })
     }
 }
@@ -135,8 +133,8 @@ fn end(
     table: &mut Table,
 ) -> anyhow::Result<()> {
     server.stop()?;
-    let (begun, proof) = site.prove(runtime)?;
-    ensure!(begun == answered, "{answered} transfers were answered and {begun} are in the ledger");
+    let proof = site.prove(runtime)?;
+    ensure!(proof.steps == answered, "{answered} transfers were answered and {} are in the ledger", proof.steps);
     table.note(format!("{}: {} answered, and as many are in the ledger; {proof}.", engine.name(), grouped(answered)));
     site.database.remove(runtime)
 }

@@ -57,7 +57,7 @@ pub(crate) fn run(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Table> {
     server.stop()?;
     add(&mut table, &format!("server under HTTP load, {accounts} accounts"), http, Some(LOAD_MAX));
     add(&mut table, &format!("process under batch load, {accounts} accounts"), batches, Some(LOAD_MAX));
-    let (_, proof) = site.prove(runtime)?;
+    let proof = site.prove(runtime)?;
     table.note(format!("{proof}."));
     Ok(table)
 }

@@ -61,7 +61,7 @@ pub(crate) fn stored(engine: Engine, plan: &Plan, runtime: &Runtime) -> anyhow::
             grouped(plan.few)
         ),
     );
-    let mut ledgers = vec![Sized::of(runtime, "empty".into(), engine.fresh(runtime)?, plan.few)?];
+    let mut ledgers = vec![Sized::of(runtime, "nothing stored".into(), engine.fresh(runtime)?, plan.few)?];
     let fifty = (plan.fifty_million && engine == Engine::Sqlite).then_some(FIFTY_MILLION);
     for transfers in plan.stored.iter().copied().chain(fifty) {
         let database = engine.filled(runtime, plan.few, transfers)?;
@@ -96,7 +96,7 @@ fn compare(plan: &Plan, runtime: &Runtime, ledgers: &[Sized], target: Target, ta
 fn end(runtime: &Runtime, ledgers: impl IntoIterator<Item = Sized>, table: &mut Table) -> anyhow::Result<()> {
     for Sized { words, database, bed } in ledgers {
         let proof = runtime.block_on(bed.prove())?;
-        table.note(format!("The ledger with {words}, at the end: {proof}."));
+        table.note(format!("At the end, the ledger that began with {words}: {proof}."));
         runtime.block_on(bed.close());
         database.remove(runtime)?;
     }

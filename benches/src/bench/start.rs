@@ -30,7 +30,7 @@ pub(crate) fn run(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Table> {
     );
     let database = Engine::Sqlite.filled(runtime, plan.few, transfers)?;
     let site = Site::new(runtime, database, CONNECTIONS)?;
-    let (before, _) = site.prove(runtime)?;
+    let before = site.prove(runtime)?.steps;
     // The first start may compile the component; the next find it in the data folder.
     site.start()?.stop()?;
     let mut clean = vec![];
@@ -54,10 +54,10 @@ pub(crate) fn run(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Table> {
     };
     table.add(row("after a clean stop", clean, CLEAN_MAX));
     table.add(row("after kill -9 under load", killed, KILLED_MAX));
-    let (after, proof) = site.prove(runtime)?;
+    let proof = site.prove(runtime)?;
     // What was under way when a server was killed may have become durable without an answer.
     let most = answered + u64::try_from(CONNECTIONS * plan.rounds)?;
-    let durable = after - before;
+    let durable = proof.steps - before;
     ensure!((answered..=most).contains(&durable), "{answered} transfers were answered and {durable} are durable");
     table.note(format!("{} answered before the kills, {} durable; {proof}.", grouped(answered), grouped(durable)));
     Ok(table)

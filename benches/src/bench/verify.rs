@@ -32,8 +32,8 @@ pub(crate) fn run(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Table> {
             progress::say(&format!("verify: {} transfers, round {}", grouped(transfers), round + 1));
             let (begun, used) = (Instant::now(), process::own_cpu_time());
             let proof = runtime.block_on(bed.prove())?;
-            clocks.push(per_second(transfers, begun.elapsed()));
-            cores.push(per_second(transfers, process::own_cpu_time() - used));
+            clocks.push(per_second(proof.steps, begun.elapsed()));
+            cores.push(per_second(proof.steps, process::own_cpu_time() - used));
             if round == 0 {
                 table.note(format!("{proof}."));
             }
