@@ -110,11 +110,14 @@ impl Index {
         !self.is_far(Free { slot, hash })
     }
 
-    /// Multiplications spread both halves of an id over the upper bits; they choose the slot.
+    /// Multiplications carry what differs upwards, so the upper half is folded onto the lower between them; the slot is chosen by the upper
+    /// bits. The seed goes in twice: ids that differ in one half only are spread differently by each.
     fn hash(&self, id: u128) -> u64 {
         let (high, low) = halves(id);
-        let mixed = (high ^ self.seed.wrapping_mul(0xA076_1D64_78BD_642F)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-        (mixed ^ mixed >> 32 ^ low).wrapping_mul(0xD134_2543_DE82_EF95)
+        let seed = self.seed.wrapping_mul(0xA076_1D64_78BD_642F);
+        let mixed = (high ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+        let mixed = (mixed ^ mixed >> 32 ^ low).wrapping_mul(0xD134_2543_DE82_EF95);
+        (mixed ^ mixed >> 32 ^ seed).wrapping_mul(0x9E37_79B9_7F4A_7C15)
     }
 
     fn first(&self, hash: u64) -> usize {
@@ -178,6 +181,15 @@ mod tests {
         let first = Index::with_room(8_190);
         let ids: Vec<u128> = (0..).filter(|id| first.first(first.hash(*id)) < 4).take(2_000).collect();
         assert!(filled(&ids).seed > 0, "the first hash function is kept");
+    }
+
+    /// Sequences that begin at any bit, and at each end of both halves.
+    #[test]
+    fn ids_that_differ_in_a_few_bits_are_spread() {
+        for shift in 0..=114 {
+            let index = filled(&(1..8_191_u128).map(|n| n << shift | 1 << 127).collect::<Vec<_>>());
+            assert!(index.seed < 2, "ids that differ from bit {shift} on collide");
+        }
     }
 
     #[test]
