@@ -1,7 +1,7 @@
 //! Pages of an account's past, read along the chain of `posting/history.rs`: any page is found in a few hops, however
 //! long the account's history, by one statement.
 
-use crate::posting::Step;
+use crate::posting::{self, Extent, Posting, Step};
 use crate::store::{Db, Error, Row, Tx, Value};
 use ledger_core::{AccountId, Amount, LedgerId, TransferId, TransferKind};
 
@@ -84,18 +84,18 @@ const SELECT: &str = "select b.transfer_id, b.step, b.payer_id, b.payee_id, b.am
 /// # Errors
 /// When the database fails, or there is no such account.
 pub async fn page(
-    db: &Db,
+    posting: &Posting,
     ledger: LedgerId,
     account: AccountId,
     listing: Listing,
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<TransferRecord>, i64), Error> {
-    let mut tx = db.begin_read().await?;
-    let sql = "select last_position, begun, posted, ended from account where ledger_id = $1 and account_id = $2";
-    let head = tx.fetch_optional(sql, vec![ledger.0.into(), account.0.into()]).await?;
-    let head = head.ok_or_else(|| Error::Corrupt("an entity has no account".into()))?;
-    let (begun, posted, ended) = (head.int("begun")?, head.int("posted")?, head.int("ended")?);
+    let extent = posting.extent(ledger, account).await?;
+    let Extent { last_position, begun, posted, ended } =
+        extent.ok_or_else(|| Error::Corrupt("an entity has no account".into()))?;
+    // Begun after the account was seen, so that its history is all there.
+    let mut tx = posting.db().begin_read().await?;
     let (counter, total) = match listing {
         Listing::All => (1, begun),
         Listing::Only(TransferStatus::Completed) => (2, posted),
@@ -110,7 +110,7 @@ pub async fn page(
         return Ok((vec![], total));
     }
     let values = [first, (first - limit).max(0), counter].map(Value::from);
-    let keys = vec![ledger.0.into(), account.0.into(), head.int("last_position")?.into()];
+    let keys = vec![ledger.0.into(), account.0.into(), last_position.into()];
     let hits = tx.fetch_all(WALK, keys.into_iter().chain(values).collect()).await?;
     let positions = hits.iter().map(|row| row.int("found")).collect::<Result<Vec<_>, _>>()?;
     Ok((records_at(&mut tx, ledger, &positions).await?, total))
@@ -151,12 +151,11 @@ const SOUGHT: &str = "(case when t.payer_id = $2
 /// The transfers that these rows began, settled, or are; in the order of the positions.
 async fn records_at(tx: &mut Tx, ledger: LedgerId, positions: &[i64]) -> Result<Vec<TransferRecord>, Error> {
     let keys: Vec<Value> = positions.iter().map(|position| Value::from(*position)).collect();
-    let head =
-        "select position, coalesce(settles, position) as begun from transfer where ledger_id = $1 and position in ";
+    let head = "select position, coalesce(settles, position) as begun from transfer where ledger_id = $1 and position";
     let rows = tx.fetch_among(head, &[ledger.0.into()], &keys, " order by position desc").await?;
     let begun = rows.iter().map(|row| row.int("begun")).collect::<Result<Vec<_>, _>>()?;
     let keys: Vec<Value> = begun.iter().map(|position| Value::from(*position)).collect();
-    let head = const_format::concatcp!(SELECT, " and b.position in ");
+    let head = const_format::concatcp!(SELECT, " and b.position");
     let rows = tx.fetch_among(head, &[ledger.0.into()], &keys, "").await?;
     let mut records = rows
         .iter()
@@ -200,8 +199,10 @@ async fn pending_rows(
 /// # Errors
 /// When the database fails.
 pub async fn transfer(db: &Db, ledger: LedgerId, id: TransferId) -> Result<Option<TransferRecord>, Error> {
-    let sql = const_format::concatcp!(SELECT, " and b.transfer_id = $2");
-    let row = db.fetch_optional(sql, vec![ledger.0.into(), id.0.into()]).await?;
+    let mut tx = db.begin_read().await?;
+    let Some(position) = posting::position(&mut tx, ledger, id).await? else { return Ok(None) };
+    let sql = const_format::concatcp!(SELECT, " and b.position = $2");
+    let row = tx.fetch_optional(sql, vec![ledger.0.into(), position.into()]).await?;
     row.as_ref().map(record).transpose()
 }
 

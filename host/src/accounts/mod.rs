@@ -10,15 +10,15 @@ pub use proposals::{
     Answer, Direction, Immediate, Proposal, ProposalError, Reply, act, preview, propose, transfer_at_once,
 };
 
-use crate::posting;
-use crate::store::{Db, Error};
+use crate::posting::Posting;
+use crate::store::Error;
 use ledger_core::{Account, AccountId, LedgerId};
 
 /// What an account has now, and within which limits.
 ///
 /// # Errors
 /// When the database fails, or there is no such account.
-pub async fn account(db: &Db, ledger: LedgerId, account: AccountId) -> Result<Account, Error> {
-    let found = posting::account(db, ledger, account).await?;
+pub async fn account(posting: &Posting, ledger: LedgerId, account: AccountId) -> Result<Account, Error> {
+    let found = posting.account(ledger, account).await?;
     found.ok_or_else(|| Error::Corrupt("an entity has no account".into()))
 }

@@ -46,7 +46,7 @@ pub(crate) async fn demo(config: &Config) -> anyhow::Result<ExitCode> {
     }
     println!("\n{:<24} {:>17} {:>12} {:>12}", "entity", "account", "balance", "credit line");
     for member in &members {
-        let balance = accounts::account(&app.db, member.ledger, member.account).await?;
+        let balance = accounts::account(&app.posting, member.ledger, member.account).await?;
         let unit = &app.ledger.unit;
         let (owns, line) = (unit.format_fixed(balance.balance), unit.format_fixed(balance.floor.negated()));
         println!("{:<24} {:>17} {owns:>12} {line:>12}", member.details.name, member.account_number);

@@ -202,7 +202,7 @@ pub struct Holder {
 /// When the database fails.
 pub async fn holders<const N: usize>(db: &Db, numbers: [&str; N]) -> Result<[Option<Holder>; N], Error> {
     let keys = numbers.map(Value::from);
-    let head = "select account_number, person_id, account_id from entity where account_number in ";
+    let head = "select account_number, person_id, account_id from entity where account_number";
     let mut found = HashMap::new();
     for row in db.fetch_among(head, &[], &keys, "").await? {
         let (number, account) = (row.text("account_number")?, AccountId(row.id("account_id")?));
@@ -253,7 +253,7 @@ pub async fn entities(db: &Db, filter: &EntityFilter, offset: i64, limit: i64) -
 /// When the database fails.
 pub async fn names(db: &Db, accounts: &[AccountId]) -> Result<HashMap<AccountId, (String, String)>, Error> {
     let keys: Vec<Value> = accounts.iter().map(|account| account.0.into()).collect();
-    let head = "select account_id, account_number, name from entity where account_id in ";
+    let head = "select account_id, account_number, name from entity where account_id";
     let rows = db.fetch_among(head, &[], &keys, "").await?;
     rows.iter()
         .map(|row| Ok((AccountId(row.id("account_id")?), (row.text("account_number")?, row.text("name")?))))
@@ -264,9 +264,9 @@ pub async fn names(db: &Db, accounts: &[AccountId]) -> Result<HashMap<AccountId,
 async fn with_lists(db: &Db, rows: &[Row]) -> Result<Vec<Entity>, Error> {
     let mut entities = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
     let keys: Vec<Value> = entities.iter().map(|entity| entity.id.into()).collect();
-    let tags = "select entity_id, kind, name from entity_tag where entity_id in ";
+    let tags = "select entity_id, kind, name from entity_tag where entity_id";
     let tags = db.fetch_among(tags, &[], &keys, " order by entity_id, kind, place").await?;
-    let categories = "select entity_id, 'category' as kind, name from entity_category where entity_id in ";
+    let categories = "select entity_id, 'category' as kind, name from entity_category where entity_id";
     let categories = db.fetch_among(categories, &[], &keys, " order by entity_id, place").await?;
     let places: HashMap<u128, usize> = entities.iter().enumerate().map(|(place, entity)| (entity.id, place)).collect();
     for row in tags.iter().chain(&categories) {

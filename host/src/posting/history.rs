@@ -138,8 +138,6 @@ pub(super) struct Chain {
 /// What a row carries of one account's chain.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Link {
-    /// The row's number in the chain, from 1.
-    pub(super) entry: i64,
     /// Position of the row before, 0 for none.
     pub(super) prev: i64,
     /// Position that the jump leads to, 0 for none.
@@ -156,12 +154,13 @@ impl Chain {
         // No ledger gets near the bound; a number beyond it is damage, and would overflow.
         let plausible = (0..=1 << 60).contains(&entries)
             && [totals.begun, totals.posted, totals.ended].iter().all(|total| (0..=entries).contains(total));
-        (plausible && spine.len() == tree_sizes(entries).len()).then_some(Chain { entries, totals, spine })
+        (plausible && spine.len() == TreeSizes(entries).count()).then_some(Chain { entries, totals, spine })
     }
 
-    /// The bytes that are stored.
-    pub(super) fn spine_bytes(&self) -> Vec<u8> {
-        self.spine.iter().flat_map(|position| position.to_be_bytes()).collect()
+    /// Replaces `bytes` by what is stored of the spine.
+    pub(super) fn put_spine(&self, bytes: &mut Vec<u8>) {
+        bytes.clear();
+        bytes.extend(self.spine.iter().flat_map(|position| position.to_be_bytes()));
     }
 
     /// Position of the newest row, 0 for none.
@@ -173,29 +172,31 @@ impl Chain {
     pub(super) fn push(&mut self, position: i64, step: Step) -> Link {
         let prev = self.last_position();
         // Two trees of equal size at the end become one, with the new row as their root.
-        if let [.., second, first] = *tree_sizes(self.entries)
-            && second == first
-        {
+        let mut last_two = (0, 0);
+        TreeSizes(self.entries).for_each(|size| last_two = (last_two.1, size));
+        if last_two.0 == last_two.1 && last_two.0 > 0 {
             self.spine.truncate(self.spine.len() - 2);
         }
         let jump = self.spine.last().copied().unwrap_or(0);
         self.spine.push(position);
         self.entries += 1;
         self.totals = self.totals.after(step);
-        Link { entry: self.entries, prev, jump, totals: self.totals }
+        Link { prev, jump, totals: self.totals }
     }
 }
 
-/// The sizes of the trees of a list of `entries`, largest first: `entries` as a sum of numbers 2^k − 1, of which only the
-/// smallest may come twice.
-fn tree_sizes(mut entries: i64) -> Vec<i64> {
-    let mut sizes = Vec::new();
-    while entries > 0 {
-        let size = (1 << (entries + 1).ilog2()) - 1;
-        sizes.push(size);
-        entries -= size;
+/// The sizes of the trees of a list of so many entries, largest first: the number as a sum of numbers 2^k − 1, of which only
+/// the smallest may come twice.
+struct TreeSizes(i64);
+
+impl Iterator for TreeSizes {
+    type Item = i64;
+
+    fn next(&mut self) -> Option<i64> {
+        let size = (1 << (self.0 + 1).checked_ilog2()?) - 1;
+        self.0 -= size;
+        (size > 0).then_some(size)
     }
-    sizes
 }
 
 #[cfg(test)]
@@ -205,12 +206,13 @@ mod tests {
     #[test]
     fn any_row_is_reached_in_logarithmic_steps() {
         let mut chain = Chain::default();
-        let mut links = vec![];
+        let (mut links, mut bytes) = (vec![], vec![]);
         let rows = 20_000;
         for position in 1..=rows {
             let link = chain.push(position, Step::Immediate);
-            assert_eq!(link.entry, position);
-            assert_eq!(Chain::stored(chain.entries, chain.totals, &chain.spine_bytes()), Some(chain.clone()));
+            assert_eq!(chain.entries, position);
+            chain.put_spine(&mut bytes);
+            assert_eq!(Chain::stored(chain.entries, chain.totals, &bytes), Some(chain.clone()));
             links.push(link);
         }
         assert!(chain.spine.len() <= 15, "the spine has {} positions", chain.spine.len());

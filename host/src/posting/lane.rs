@@ -1,18 +1,30 @@
-//! A ledger's lane: gathers what waits into a batch, tries it until its fate is known, answers everyone.
+//! A ledger's lane: gathers what waits into a batch, has it decided and written, answers everyone. One thread for each ledger in use.
+//!
+//! While a large batch is being written the next is decided, on the state that the first will have made; nobody is
+//! answered before what they were decided on is durable. Small batches are not decided ahead: what arrives while one is
+//! being written rides together in the next, which saves commits. When a write fails, the lane forgets everything and reads it again.
 
-use super::batch::{self, Attempt};
-use super::{Clock, Failure, Group, PostingError};
-use crate::engine::Engine;
-use crate::store::{self, Db};
-use ledger_core::{BATCH_MAX, LedgerId, Outcome};
+use super::bulk::{Right, Written};
+use super::decide::{Decided, Held, Lag, decide};
+use super::desk::{Desk, Standing};
+use super::load::Source;
+use super::{Entry, Failure, PostingError};
+use crate::store::{self, Statement};
+use ledger_core::{BATCH_MAX, Outcome};
+use std::collections::VecDeque;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{mpsc, oneshot};
+use tokio::runtime::Handle;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
-/// Groups that may wait in a lane: two full batches of single commands. Beyond, callers are told to come back later.
-const QUEUE_MAX: usize = 2 * BATCH_MAX;
+/// Commands that may wait in a lane: some full batches. Beyond, callers are told to come back later.
+const QUEUE_MAX: usize = 4 * BATCH_MAX;
+
+/// From so many commands on a batch is decided while the one before is being written.
+const AHEAD_MIN: usize = 512;
 
 /// How long a batch is tried when the database is away or asks to try again, before its callers are told that posting is not
 /// available. Shorter than what a request may take (30 s), so that the caller hears it from here.
@@ -22,30 +34,69 @@ const TRY_FOR: Duration = Duration::from_secs(10);
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
 
-/// A group and who waits for its outcomes.
+/// When nothing came for so long, rows that lag are written.
+const IDLE: Duration = Duration::from_millis(200);
+
+/// Rows written at a time when nothing else is to be done.
+const IDLE_ROWS: usize = 4_096;
+
+/// How often a lane without work looks, before it lets go of a ledger that other hosts may want.
+const IDLE_MAX: u32 = 5;
+
+/// Some commands and who waits for their outcomes.
+#[derive(Debug)]
 pub(super) struct Waiting {
-    pub(super) group: Group,
+    pub(super) entries: Vec<Entry>,
+    /// Run in the same transaction if the commands are accepted and new.
+    pub(super) companions: Vec<Statement>,
     pub(super) answer: oneshot::Sender<Result<Vec<Outcome>, PostingError>>,
+    /// Room in the queue, given back with the answer.
+    pub(super) room: OwnedSemaphorePermit,
 }
 
 /// The way into a lane. The lane ends when the last of these is gone and everything taken is answered.
 #[derive(Clone)]
 pub(super) struct Lane {
-    queue: mpsc::Sender<Waiting>,
+    queue: mpsc::UnboundedSender<Waiting>,
+    room: Arc<Semaphore>,
+    pub(super) desk: Arc<Desk>,
 }
 
 impl Lane {
-    pub(super) fn start(db: Db, engine: Engine, clock: Clock, ledger: LedgerId, tasks: &TaskTracker) -> Lane {
-        let (queue, waiting) = mpsc::channel(QUEUE_MAX);
-        tasks.spawn(Runner { db, engine, clock, ledger }.run(waiting));
-        Lane { queue }
+    /// # Panics
+    /// When the system gives no thread.
+    pub(super) fn start(desk: Desk, tasks: &TaskTracker) -> Lane {
+        let (queue, waiting) = mpsc::unbounded_channel();
+        let desk = Arc::new(desk);
+        let runner = Runner {
+            desk: Arc::clone(&desk),
+            queue: waiting,
+            backlog: VecDeque::new(),
+            held: None,
+            standing: Standing::None,
+            writing: None,
+            idle: 0,
+            wanted: false,
+        };
+        let (handle, token) = (Handle::current(), tasks.token());
+        let run = move || {
+            handle.block_on(runner.run());
+            drop(token);
+        };
+        std::thread::Builder::new().name("lane".into()).spawn(run).expect("the system gives a thread");
+        Lane { queue, room: Arc::new(Semaphore::new(QUEUE_MAX)), desk }
     }
 
-    pub(super) fn send(&self, waiting: Waiting) -> Result<(), PostingError> {
-        self.queue.try_send(waiting).map_err(|error| match error {
-            TrySendError::Full(_) => PostingError::Busy,
-            TrySendError::Closed(_) => PostingError::Unavailable,
-        })
+    pub(super) fn send(
+        &self,
+        entries: Vec<Entry>,
+        companions: Vec<Statement>,
+        answer: oneshot::Sender<Result<Vec<Outcome>, PostingError>>,
+    ) -> Result<(), PostingError> {
+        let size = u32::try_from(entries.len()).map_err(|_| PostingError::TooLarge)?;
+        let room = Arc::clone(&self.room).try_acquire_many_owned(size).map_err(|_| PostingError::Busy)?;
+        let waiting = Waiting { entries, companions, answer, room };
+        self.queue.send(waiting).map_err(|_| PostingError::Unavailable)
     }
 
     /// Whether somebody is there to take what is sent.
@@ -54,80 +105,310 @@ impl Lane {
     }
 }
 
+/// A batch on its way to the database.
+#[derive(Debug)]
+struct Batch {
+    waiting: Vec<Waiting>,
+    decided: Decided,
+}
+
+type Wrote = (Batch, Result<Written, Failure>);
+
 struct Runner {
-    db: Db,
-    engine: Engine,
-    clock: Clock,
-    ledger: LedgerId,
+    desk: Arc<Desk>,
+    queue: mpsc::UnboundedReceiver<Waiting>,
+    /// Taken from the queue, to be decided; again, perhaps.
+    backlog: VecDeque<Waiting>,
+    held: Option<Held>,
+    standing: Standing,
+    writing: Option<JoinHandle<Wrote>>,
+    /// How many times in a row there was nothing to do.
+    idle: u32,
+    /// Another host would like to post.
+    wanted: bool,
 }
 
 impl Runner {
-    async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
-        let mut next = None;
-        while let Some(first) = match next.take() {
-            Some(waiting) => Some(waiting),
-            None => queue.recv().await,
-        } {
-            let mut size = first.group.entries.len();
-            let mut batch = vec![first];
-            while let Ok(waiting) = queue.try_recv() {
-                size += waiting.group.entries.len();
-                if size > BATCH_MAX {
-                    next = Some(waiting);
-                    break;
-                }
-                batch.push(waiting);
+    async fn run(mut self) {
+        while self.receive().await {
+            if self.wanted {
+                self.leave().await;
             }
-            self.settle(batch).await;
+            let batch = self.gather();
+            let size: usize = batch.iter().map(|waiting| waiting.entries.len()).sum();
+            let alone = batch.iter().any(|waiting| !waiting.companions.is_empty());
+            if self.writing.is_some() && (size < AHEAD_MIN || alone) {
+                // What comes until then may ride along.
+                batch.into_iter().rev().for_each(|waiting| self.backlog.push_front(waiting));
+                self.finish_writing().await;
+                continue;
+            }
+            self.post(batch).await;
+        }
+        self.finish_writing().await;
+        if self.desk.shared.is_closing() {
+            self.leave().await;
         }
     }
 
-    /// Tries a batch until everyone in it has an answer.
-    async fn settle(&self, batch: Vec<Waiting>) {
-        let (mut groups, mut answers): (Vec<_>, Vec<_>) =
-            batch.into_iter().map(|waiting| (waiting.group, waiting.answer)).unzip();
+    /// Waits for work; meanwhile, writes are finished and rows that lag are written. False when there will be none.
+    async fn receive(&mut self) -> bool {
+        while self.backlog.is_empty() {
+            let received = match &mut self.writing {
+                Some(writing) => tokio::select! {
+                    biased;
+                    wrote = writing => {
+                        self.writing = None;
+                        self.settle_job(wrote).await;
+                        continue;
+                    }
+                    received = self.queue.recv() => received,
+                },
+                None => match tokio::time::timeout(IDLE, self.queue.recv()).await {
+                    Ok(received) => received,
+                    Err(_) => {
+                        self.rest().await;
+                        if self.wanted {
+                            self.leave().await;
+                        }
+                        continue;
+                    }
+                },
+            };
+            self.idle = 0;
+            match received {
+                Some(waiting) => self.backlog.push_back(waiting),
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// The next batch: everything that waits, up to [`BATCH_MAX`] commands. There is some.
+    fn gather(&mut self) -> Vec<Waiting> {
+        let (mut size, mut batch) = (0, vec![]);
+        loop {
+            if self.backlog.is_empty() {
+                match self.queue.try_recv() {
+                    Ok(waiting) => self.backlog.push_back(waiting),
+                    Err(_) => return batch,
+                }
+            }
+            let next = self.backlog.front().map_or(0, |waiting| waiting.entries.len());
+            if size > 0 && size + next > BATCH_MAX {
+                return batch;
+            }
+            size += next;
+            batch.extend(self.backlog.pop_front());
+        }
+    }
+
+    /// Tries a batch until it is on its way, or everyone in it has an answer.
+    async fn post(&mut self, mut waiting: Vec<Waiting>) {
         let (started, mut pause) = (Instant::now(), PAUSE_MIN);
-        let mut unknown: Option<Attempt> = None;
-        while !groups.is_empty() {
-            let now = (self.clock)();
-            match batch::run(&self.db, &self.engine, self.ledger, &groups, now, unknown.as_ref()).await {
-                Ok(outcomes) => {
-                    // Whoever stopped listening can ask again with the same key.
-                    answers.into_iter().zip(outcomes).for_each(|(answer, outcomes)| drop(answer.send(Ok(outcomes))));
-                    return;
+        loop {
+            let failure = match self.try_post(waiting).await {
+                Ok(()) => return,
+                Err((back, failure)) => {
+                    waiting = back;
+                    failure
                 }
-                Err(Failure::Companion { group, constraint }) => {
-                    groups.remove(group);
-                    let _ = answers.remove(group).send(Err(PostingError::Conflict(constraint)));
-                    // What was tried before was another batch, and it is known not to be durable.
-                    unknown = None;
-                    continue;
-                }
-                Err(Failure::NoLedger) => return refuse(answers, &PostingError::NoLedger),
-                Err(Failure::Engine(error)) => return refuse(answers, &PostingError::from(error)),
-                Err(Failure::Store(error @ (store::Error::Retry(_) | store::Error::Unavailable(_)))) => {
-                    if started.elapsed() > TRY_FOR {
-                        return refuse(answers, &PostingError::from(error));
-                    }
-                }
-                Err(Failure::Store(error)) => return refuse(answers, &PostingError::from(error)),
-                Err(Failure::Unknown { attempt, error }) => {
-                    if started.elapsed() > TRY_FOR {
-                        return refuse(answers, &PostingError::from(error));
-                    }
-                    tracing::warn!(
-                        error = &error as &dyn std::error::Error,
-                        "posting: the fate of a commit is unknown"
-                    );
-                    unknown = Some(attempt);
-                }
+            };
+            match failure {
+                // Somebody else was here: what was in memory is forgotten, so the next try is another one.
+                Failure::Lost => continue,
+                Failure::Taken | Failure::Store(store::Error::Retry(_) | store::Error::Unavailable(_))
+                    if started.elapsed() < TRY_FOR => {}
+                failure => return refuse(waiting, &failure.into()),
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
     }
+
+    async fn try_post(&mut self, waiting: Vec<Waiting>) -> Result<(), (Vec<Waiting>, Failure)> {
+        if let Err(failure) = self.stand().await {
+            return Err((waiting, failure));
+        }
+        let Some(held) = &mut self.held else { return Err((waiting, Failure::Lost)) };
+        if self.standing == Standing::Shared {
+            return match self.desk.post_shared(held, &waiting).await {
+                Ok(decided) => {
+                    self.settle(Batch { waiting, decided }, Ok(Written { wanted: false })).await;
+                    Ok(())
+                }
+                Err(failure) => {
+                    self.forget();
+                    self.blame(waiting, failure)
+                }
+            };
+        }
+        let (db, engine, clock) = (&self.desk.db, &self.desk.engine, (self.desk.clock)());
+        let decided = decide(&mut Source::of(db), engine, held, &waiting, clock, Lag::Behind, Right::Owner).await;
+        let decided = match decided {
+            Ok(decided) => decided,
+            Err(failure) => return Err((waiting, failure)),
+        };
+        if !self.finish_writing().await {
+            // It was decided on what never happened.
+            return Err((waiting, Failure::Lost));
+        }
+        let large = decided.outcomes.len() >= AHEAD_MIN;
+        let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided });
+        let write = async move {
+            let result = desk.write(&batch.decided, &batch.waiting, TRY_FOR).await;
+            (batch, result)
+        };
+        if large {
+            let handle = Handle::current();
+            self.writing = Some(tokio::task::spawn_blocking(move || handle.block_on(write)));
+        } else {
+            let (batch, result) = write.await;
+            self.settle(batch, result).await;
+        }
+        Ok(())
+    }
+
+    /// Someone's companion met a constraint: they are told so, and the others are tried without them.
+    fn blame(&mut self, mut waiting: Vec<Waiting>, failure: Failure) -> Result<(), (Vec<Waiting>, Failure)> {
+        let Failure::Companion { place, constraint } = failure else { return Err((waiting, failure)) };
+        let _ = waiting.remove(place).answer.send(Err(PostingError::Conflict(constraint)));
+        waiting.into_iter().rev().for_each(|waiting| self.backlog.push_front(waiting));
+        Ok(())
+    }
+
+    /// Makes sure that the ledger may be posted to, and is in memory as it is.
+    async fn stand(&mut self) -> Result<(), Failure> {
+        if self.standing == Standing::None || self.held.is_none() {
+            self.standing = self.desk.stand(&mut self.held).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing is on its way. False when what was, failed: then everything decided after it is void.
+    async fn finish_writing(&mut self) -> bool {
+        match self.writing.take() {
+            Some(writing) => self.settle_job(writing.await).await,
+            None => true,
+        }
+    }
+
+    async fn settle_job(&mut self, wrote: Result<Wrote, tokio::task::JoinError>) -> bool {
+        match wrote {
+            Ok((batch, result)) => self.settle(batch, result).await,
+            // The writer panicked; who waited is told by the loss of the channel.
+            Err(_) => {
+                self.forget();
+                false
+            }
+        }
+    }
+
+    /// Answers everyone of a batch whose fate is known. False when it failed.
+    async fn settle(&mut self, batch: Batch, result: Result<Written, Failure>) -> bool {
+        let Batch { waiting, decided } = batch;
+        match result {
+            Ok(written) => {
+                if let (Some(write), Some(held)) = (&decided.write, &mut self.held) {
+                    held.forget_recent(write);
+                    // In turn with others, memory may be behind what they have posted: nobody reads it.
+                    if self.standing == Standing::Owner {
+                        self.desk.shared.durable(write.after.seq, &self.desk.db);
+                    }
+                }
+                answer(waiting, decided.outcomes);
+                self.wanted |= written.wanted;
+                true
+            }
+            Err(failure @ Failure::Companion { .. }) => {
+                match (decided.undo, &decided.write, &mut self.held) {
+                    (Some(undo), Some(write), Some(held)) => held.take_back(undo, write),
+                    _ => self.forget(),
+                }
+                if let Err((waiting, failure)) = self.blame(waiting, failure) {
+                    refuse(waiting, &failure.into());
+                }
+                false
+            }
+            Err(Failure::Lost) => {
+                self.forget();
+                waiting.into_iter().rev().for_each(|waiting| self.backlog.push_front(waiting));
+                false
+            }
+            Err(failure) => {
+                self.forget();
+                refuse(waiting, &failure.into());
+                false
+            }
+        }
+    }
+
+    /// Nothing came for a while: rows that lag are written, and a ledger that other hosts may want is let go.
+    async fn rest(&mut self) {
+        let Some(held) = &mut self.held else { return };
+        if self.standing != Standing::Owner {
+            return;
+        }
+        super::locked(&held.resident).trim();
+        self.idle += 1;
+        let flushed = super::locked(&held.resident).is_flushed();
+        let result = match flushed {
+            false => self.desk.flush(held, IDLE_ROWS, Right::Owner).await,
+            true if self.idle < IDLE_MAX || self.desk.is_embedded() => return,
+            true => {
+                self.standing = Standing::None;
+                self.desk.shared.disown();
+                self.desk.flush(held, IDLE_ROWS, Right::Shared { on: -1 }).await
+            }
+        };
+        match result {
+            Ok(written) => self.wanted |= written.wanted,
+            Err(failure) => self.give_up(failure),
+        }
+    }
+
+    /// Writes everything that lags and lets the ledger go, so that others may post too.
+    async fn leave(&mut self) {
+        self.wanted = false;
+        if self.standing != Standing::Owner || !self.finish_writing().await {
+            return;
+        }
+        let Some(held) = &mut self.held else { return };
+        match self.desk.flush_all(held).await {
+            Ok(()) => {
+                self.standing = Standing::None;
+                self.desk.shared.disown();
+            }
+            Err(failure) => self.give_up(failure),
+        }
+    }
+
+    fn give_up(&mut self, failure: Failure) {
+        if !matches!(failure, Failure::Lost) {
+            let error = PostingError::from(failure);
+            tracing::warn!(error = &error as &dyn std::error::Error, "posting: rows could not be written behind");
+        }
+        self.forget();
+    }
+
+    /// Forgets what is in memory; it is read again when it is needed.
+    fn forget(&mut self) {
+        self.held = None;
+        self.standing = Standing::None;
+        self.desk.shared.forget();
+    }
 }
 
-fn refuse(answers: Vec<oneshot::Sender<Result<Vec<Outcome>, PostingError>>>, error: &PostingError) {
-    answers.into_iter().for_each(|answer| drop(answer.send(Err(error.clone()))));
+fn answer(waiting: Vec<Waiting>, outcomes: Vec<Outcome>) {
+    let mut outcomes = outcomes.into_iter();
+    for Waiting { entries, answer, room, .. } in waiting {
+        let mine = outcomes.by_ref().take(entries.len()).collect();
+        drop(room);
+        // Whoever stopped listening can ask again with the same key.
+        let _ = answer.send(Ok(mine));
+    }
+}
+
+fn refuse(waiting: Vec<Waiting>, error: &PostingError) {
+    waiting.into_iter().for_each(|waiting| drop(waiting.answer.send(Err(error.clone()))));
 }

@@ -13,6 +13,18 @@ pub struct Ledger {
     pub name: String,
     /// What it counts.
     pub unit: Unit,
+    /// Its number among those of the database.
+    number: i64,
+}
+
+/// How many positions each ledger has in `transfer`.
+pub(super) const POSITIONS: i64 = 1 << 40;
+
+impl Ledger {
+    /// The position before its first.
+    pub(super) const fn first_position(&self) -> i64 {
+        self.number * POSITIONS
+    }
 }
 
 /// The ledger of this name, made now if there is none. Safe to run by several hosts at once.
@@ -20,23 +32,36 @@ pub struct Ledger {
 /// # Errors
 /// When the database fails. An existing ledger keeps its unit: compare it.
 pub async fn ensure_ledger(db: &Db, name: &str, unit: &Unit) -> Result<Ledger, Error> {
-    let id = LedgerId(crate::mint_id());
-    db.execute(
-        "insert into ledger (ledger_id, name, unit, scale, head_seq, head_hash, head_at, last_position, begun, posted, ended)
-         values ($1, $2, $3, $4, 0, $5, 0, 0, 0, 0, 0)
-         on conflict (name) do nothing",
-        vec![
-            id.0.into(),
-            name.into(),
-            unit.code().into(),
-            i64::from(unit.scale()).into(),
-            journal::genesis(id, unit).to_vec().into(),
-        ],
-    )
-    .await?;
-    let row =
-        db.fetch_optional("select ledger_id, name, unit, scale from ledger where name = $1", vec![name.into()]).await?;
-    ledger(&row.expect("it was there, or was inserted, and ledgers are never deleted"))
+    let named = "select ledger_id, name, unit, scale, number from ledger where name = $1";
+    loop {
+        if let Some(row) = db.fetch_optional(named, vec![name.into()]).await? {
+            return ledger(&row);
+        }
+        let id = LedgerId(crate::mint_id());
+        let made = db
+            .execute(
+                "insert into ledger (ledger_id, name, unit, scale, head_seq, head_hash, head_at, last_position, begun, posted, ended,
+                                     number, flushed_position)
+                 select $1, $2, $3, $4, 0, $5, 0, next.number * $6, 0, 0, 0, next.number, next.number * $6
+                 from (select coalesce(max(number) + 1, 0) as number from ledger) next
+                 where true on conflict (name) do nothing",
+                vec![
+                    id.0.into(),
+                    name.into(),
+                    unit.code().into(),
+                    i64::from(unit.scale()).into(),
+                    journal::genesis(id, unit).to_vec().into(),
+                    POSITIONS.into(),
+                ],
+            )
+            .await;
+        match made {
+            Ok(_) => {}
+            // Another host made another ledger at the same time.
+            Err(error) if error.violates("ledger.number") => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 /// All ledgers, by name.
@@ -44,7 +69,7 @@ pub async fn ensure_ledger(db: &Db, name: &str, unit: &Unit) -> Result<Ledger, E
 /// # Errors
 /// When the database fails.
 pub async fn ledgers(db: &Db) -> Result<Vec<Ledger>, Error> {
-    let rows = db.fetch_all("select ledger_id, name, unit, scale from ledger order by name", vec![]).await?;
+    let rows = db.fetch_all("select ledger_id, name, unit, scale, number from ledger order by name", vec![]).await?;
     rows.iter().map(ledger).collect()
 }
 
@@ -52,5 +77,5 @@ fn ledger(row: &Row) -> Result<Ledger, Error> {
     let scale = u8::try_from(row.int("scale")?).unwrap_or(u8::MAX);
     let unit = Unit::new(&row.text("unit")?, scale)
         .map_err(|error| Error::Corrupt(format!("a ledger's unit is not one: {error:?}")))?;
-    Ok(Ledger { id: LedgerId(row.id("ledger_id")?), name: row.text("name")?, unit })
+    Ok(Ledger { id: LedgerId(row.id("ledger_id")?), name: row.text("name")?, unit, number: row.int("number")? })
 }

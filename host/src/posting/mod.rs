@@ -2,15 +2,16 @@
 //!
 //! | step | who | what |
 //! | --- | --- | --- |
-//! | 1 | [`Posting::submit`] | puts a group of commands into the queue of its ledger's lane |
-//! | 2 | `lane.rs` | takes everything that waits, up to [`BATCH_MAX`](ledger_core::BATCH_MAX) commands, while the batch before commits |
-//! | 3 | `batch.rs` | locks the ledger's row, loads what the batch touches, 500 rows a statement |
+//! | 1 | [`Posting::submit`] | puts commands into the queue of their ledger's lane |
+//! | 2 | `lane.rs` | takes everything that waits, up to [`BATCH_MAX`](ledger_core::BATCH_MAX) commands |
+//! | 3 | `load.rs` | finds what the batch touches, in memory (`resident.rs`) or in the database |
 //! | 4 | `engine` | decides, once |
-//! | 5 | `batch.rs`, `history.rs`, `journal.rs` | one transaction: journal record, transfer rows, accounts, keys, companions |
-//! | 6 | `lane.rs` | answers everyone, after the commit is durable |
+//! | 5 | `decide.rs` | works out what is to be written: journal record, transfer rows, history links, keys |
+//! | 6 | `bulk` | writes it in one transaction, with some of the account rows that lag |
+//! | 7 | `lane.rs` | answers everyone, after the commit is durable |
 //!
-//! One command is a batch of one; there is no other path. The lock on the ledger's row makes batches of one ledger follow
-//! each other across all hosts, so any number of them may post to one PostgreSQL.
+//! One command is a batch of one; there is no other path. `lease.rs` says how hosts share a PostgreSQL; `recover.rs` how rows that
+//! were written behind are brought up to date after a crash.
 //!
 //! # Invariants
 //!
@@ -20,7 +21,16 @@
 //!   database can be asked; a caller that cannot wait so long is told that posting is not available, and its key is good for a retry.
 
 mod lane; // gather, retry, answer
-mod batch; // load, decide, write: one batch in one transaction
+mod load; // what a batch is decided against
+mod decide; // what a batch changes
+mod bulk; // the hot path of each database
+mod desk; // taking a ledger, writing until the fate is known
+mod lease; // one host alone, or several in turn
+mod resident; // accounts and keys in memory, and writing them behind
+mod durable; // what others may see of them
+mod recover; // what was not written behind before a crash
+mod mint; // transfer ids in order
+mod find; // transfers by id
 mod rows; // accounts and transfers as they are stored
 mod history; // each account's chain of rows
 mod idempotency; // keys that clients send to be safe
@@ -32,15 +42,15 @@ mod verify; // the proof: replay of the journal
 pub use health::{Check, Health, health};
 pub use history::Step;
 pub use ledgers::{Ledger, ensure_ledger, ledgers};
-pub use rows::{account, transfer};
 pub use verify::{Fault, Report, verify};
 
 use crate::engine::{self, Engine, EngineError};
-use crate::store::{self, Db, Statement};
-use lane::{Lane, Waiting};
-use ledger_core::{Command, Key, LedgerId, Memo, Outcome, Timestamp};
+use crate::store::{self, Db, Statement, Tx};
+use desk::Desk;
+use lane::Lane;
+use ledger_core::{Account, AccountId, Command, Key, LedgerId, Memo, Outcome, Timestamp, Transfer, TransferId};
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
@@ -58,6 +68,8 @@ struct Inner {
     db: Db,
     engine: Engine,
     clock: Clock,
+    /// This process, among others on the same database.
+    host: u128,
     /// `None` when closed.
     lanes: Mutex<Option<HashMap<LedgerId, Lane>>>,
     tasks: TaskTracker,
@@ -79,8 +91,10 @@ pub struct Entry {
     pub command: Command,
     /// Description or reason. [`Entry::new`] puts its digest into the command.
     memo: String,
-    /// The id of the transfer that the command begins was made for it, so nobody has used it before.
+    /// The transfer that the command begins gets an id from the lane.
     minted: bool,
+    /// Succeeds or fails together with the next.
+    linked: bool,
 }
 
 /// Why a group got no answer. Nothing of it happened, except where noted.
@@ -113,7 +127,7 @@ impl Entry {
             Command::Settle(settle) => Command::Settle(ledger_core::Settle { memo: digest, ..settle }),
             account @ (Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_)) => account,
         };
-        Entry { command, memo: memo.to_owned(), minted: false }
+        Entry { command, memo: memo.to_owned(), minted: false, linked: false }
     }
 
     /// The same, safe to retry: whoever sends `key` again gets the first answer again.
@@ -125,10 +139,17 @@ impl Entry {
         self
     }
 
-    /// The same, whose transfer id was made for it and needs no look-up.
+    /// The same, whose transfer gets its id when it is decided, in the order of all transfers; the receipt tells it. This is the
+    /// fastest. The id in the command is ignored.
     #[must_use]
     pub fn minted(self) -> Entry {
         Entry { minted: true, ..self }
+    }
+
+    /// The same, which succeeds or fails together with the entry after it.
+    #[must_use]
+    pub fn linked(self) -> Entry {
+        Entry { linked: true, ..self }
     }
 }
 
@@ -172,8 +193,13 @@ impl From<Entry> for Group {
 impl Posting {
     /// Posts to `db` what `engine` decides.
     pub fn new(db: Db, engine: Engine, clock: Clock) -> Posting {
-        let inner = Inner { db, engine, clock, lanes: Mutex::new(Some(HashMap::new())), tasks: TaskTracker::new() };
-        Posting { inner: Arc::new(inner) }
+        let (lanes, tasks) = (Mutex::new(Some(HashMap::new())), TaskTracker::new());
+        Posting { inner: Arc::new(Inner { db, engine, clock, host: crate::mint_id(), lanes, tasks }) }
+    }
+
+    /// Where it is all kept.
+    pub fn db(&self) -> &Db {
+        &self.inner.db
     }
 
     /// Decides a group and makes what it did durable; one outcome for each of its commands.
@@ -181,12 +207,10 @@ impl Posting {
     /// # Errors
     /// See [`PostingError`]. A refusal is an outcome, not an error.
     pub async fn submit(&self, ledger: LedgerId, group: Group) -> Result<Vec<Outcome>, PostingError> {
-        if group.entries.len() > ledger_core::BATCH_MAX {
-            return Err(PostingError::TooLarge);
-        }
-        let (answer, answered) = oneshot::channel();
-        self.lane(ledger)?.send(Waiting { group, answer })?;
-        answered.await.unwrap_or(Err(PostingError::Unavailable))
+        let Group { mut entries, companions } = group;
+        let last = entries.len().saturating_sub(1);
+        entries.iter_mut().enumerate().for_each(|(place, entry)| entry.linked = place < last);
+        self.send(ledger, entries, companions).await
     }
 
     /// [`Posting::submit`] for a group of one.
@@ -197,20 +221,94 @@ impl Posting {
         Ok(self.submit(ledger, group).await?.pop().expect("one outcome for each command"))
     }
 
+    /// Decides many commands in this order, in one batch; each sees what the ones before it did, and succeeds or fails alone but
+    /// for those that are [linked](Entry::linked). One outcome for each.
+    ///
+    /// # Errors
+    /// See [`PostingError`]: it is then all of them that did not happen.
+    pub async fn submit_batch(&self, ledger: LedgerId, entries: Vec<Entry>) -> Result<Vec<Outcome>, PostingError> {
+        self.send(ledger, entries, vec![]).await
+    }
+
+    async fn send(
+        &self,
+        ledger: LedgerId,
+        entries: Vec<Entry>,
+        companions: Vec<Statement>,
+    ) -> Result<Vec<Outcome>, PostingError> {
+        if entries.len() > ledger_core::BATCH_MAX {
+            return Err(PostingError::TooLarge);
+        }
+        let (answer, answered) = oneshot::channel();
+        self.lane(ledger)?.send(entries, companions, answer)?;
+        answered.await.unwrap_or(Err(PostingError::Unavailable))
+    }
+
     /// Would this command be accepted now? Nothing is reserved or stored.
     ///
     /// # Errors
     /// See [`PostingError`].
     pub async fn preview(&self, ledger: LedgerId, command: Command) -> Result<Outcome, PostingError> {
-        let mut tx = self.inner.db.begin_read().await?;
-        let (book, now) = batch::load_one(&mut tx, ledger, Group::of(command, ""), (self.inner.clock)()).await?;
-        drop(tx);
+        let (accounts, transfers) = match &command {
+            Command::OpenAccount(open) => (vec![open.account], vec![]),
+            Command::SetLimits(limits) => (vec![limits.account], vec![]),
+            Command::SetStatus(status) => (vec![status.account], vec![]),
+            Command::Create(create) => (vec![create.payer, create.payee], vec![create.id]),
+            Command::Settle(settle) => (vec![], vec![settle.transfer]),
+        };
+        let mut book = Book::default();
+        for id in transfers {
+            book.transfers.extend(transfer(&self.inner.db, ledger, id).await?);
+        }
+        let parties = book.transfers.iter().flat_map(|transfer| [transfer.payer, transfer.payee]);
+        let accounts: BTreeSet<AccountId> = accounts.into_iter().chain(parties).collect();
+        for id in accounts {
+            book.accounts.extend(self.account(ledger, id).await?);
+        }
+        let head = "select head_at from ledger where ledger_id = $1";
+        let head = self.inner.db.fetch_optional(head, vec![ledger.0.into()]).await?;
+        let at = head.map(|row| row.int("head_at")).transpose()?.ok_or(PostingError::NoLedger)?;
+        let now = (self.inner.clock)().max(Timestamp(at));
         Ok(self.inner.engine.preview(book, command, now).await?)
     }
 
-    /// Waits until every lane has answered what it took. Nothing can be submitted afterwards.
+    /// An account as it is now.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn account(&self, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, store::Error> {
+        Ok(self.row(ledger, id).await?.map(|row| row.account))
+    }
+
+    /// How far the history of an account goes.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn extent(&self, ledger: LedgerId, id: AccountId) -> Result<Option<Extent>, store::Error> {
+        let extent = |row: rows::AccountRow| Extent {
+            last_position: row.chain.last_position(),
+            begun: row.chain.totals.begun,
+            posted: row.chain.totals.posted,
+            ended: row.chain.totals.ended,
+        };
+        Ok(self.row(ledger, id).await?.map(extent))
+    }
+
+    async fn row(&self, ledger: LedgerId, id: AccountId) -> Result<Option<rows::AccountRow>, store::Error> {
+        let lane = self.lanes().as_ref().and_then(|lanes| lanes.get(&ledger).cloned());
+        if let Some(lane) = lane
+            && let Some(row) = lane.desk.shared.account(id).await
+        {
+            return Ok(Some(row));
+        }
+        recover::account(&self.inner.db, ledger, id).await
+    }
+
+    /// Waits until every lane has answered what it took and written what lags. Nothing can be submitted afterwards.
     pub async fn close(&self) {
-        self.lanes().take();
+        for lane in self.lanes().take().into_iter().flat_map(HashMap::into_values) {
+            lane.desk.shared.close();
+        }
         self.inner.tasks.close();
         self.inner.tasks.wait().await;
     }
@@ -222,15 +320,16 @@ impl Posting {
         if let Some(lane) = lanes.get(&ledger).filter(|lane| lane.is_alive()) {
             return Ok(lane.clone());
         }
-        let Inner { db, engine, clock, tasks, .. } = &*self.inner;
-        let lane = Lane::start(db.clone(), engine.clone(), clock.clone(), ledger, tasks);
+        let Inner { db, engine, clock, host, tasks, .. } = &*self.inner;
+        let (db, engine, clock) = (db.clone(), engine.clone(), clock.clone());
+        let desk = Desk { db, engine, clock, ledger, host: *host, shared: durable::Shared::default() };
+        let lane = Lane::start(desk, tasks);
         lanes.insert(ledger, lane.clone());
         Ok(lane)
     }
 
     fn lanes(&self) -> MutexGuard<'_, Option<HashMap<LedgerId, Lane>>> {
-        // A panic while it was held cannot have left the map half changed.
-        self.inner.lanes.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.inner.lanes)
     }
 }
 
@@ -248,21 +347,36 @@ impl From<EngineError> for PostingError {
     }
 }
 
+impl From<Failure> for PostingError {
+    fn from(failure: Failure) -> PostingError {
+        match failure {
+            Failure::Store(error) => error.into(),
+            Failure::Engine(error) => error.into(),
+            Failure::NoLedger => PostingError::NoLedger,
+            Failure::Companion { constraint, .. } => PostingError::Conflict(constraint),
+            Failure::Lost | Failure::Taken => {
+                tracing::error!("posting: another host has the ledger and does not let go");
+                PostingError::Unavailable
+            }
+        }
+    }
+}
+
 /// What one attempt at a batch came to, when not to a commit.
+#[derive(Debug)]
 enum Failure {
     Store(store::Error),
     Engine(EngineError),
     NoLedger,
-    /// The companion of this group met this constraint.
+    /// The companion of whoever waits at this place met this constraint.
     Companion {
-        group: usize,
+        place: usize,
         constraint: String,
     },
-    /// The commit may or may not be durable.
-    Unknown {
-        attempt: batch::Attempt,
-        error: store::Error,
-    },
+    /// The ledger's head is elsewhere than this host believes: another one has posted.
+    Lost,
+    /// Another host has the ledger for itself, and was asked to let go.
+    Taken,
 }
 
 impl From<store::Error> for Failure {
@@ -278,3 +392,46 @@ impl From<EngineError> for Failure {
 }
 
 type Book = engine::Book;
+
+/// How far the history of an account goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Extent {
+    /// Position of its newest row in `transfer`, 0 for none.
+    pub last_position: i64,
+    /// How many transfers began.
+    pub begun: i64,
+    /// How many were posted.
+    pub posted: i64,
+    /// How many ended without.
+    pub ended: i64,
+}
+
+/// An account as the database has it, for whoever posts nothing.
+///
+/// # Errors
+/// When the database fails.
+pub async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, store::Error> {
+    Ok(recover::account(db, ledger, id).await?.map(|row| row.account))
+}
+
+/// A transfer as it is stored.
+///
+/// # Errors
+/// When the database fails.
+pub async fn transfer(db: &Db, ledger: LedgerId, id: TransferId) -> Result<Option<Transfer>, store::Error> {
+    let mut tx = db.begin_read().await?;
+    Ok(find::transfers(&mut tx, ledger, &[id]).await?.pop().map(|row| row.transfer))
+}
+
+/// Position of the row of `transfer` with which this one began.
+///
+/// # Errors
+/// When the database fails.
+pub async fn position(tx: &mut Tx, ledger: LedgerId, id: TransferId) -> Result<Option<i64>, store::Error> {
+    find::position(tx, ledger, id).await
+}
+
+/// A panic while it was held cannot have left half a change that anybody sees: the lane that panicked is gone.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

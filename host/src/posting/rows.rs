@@ -1,7 +1,7 @@
-//! Accounts and transfers as they are stored: reading them for a batch, and the statements that write them. Decides nothing.
+//! Accounts and transfers as they are stored, and reading them. Writing them is in `bulk`, finding transfers by id in `find.rs`.
 
 use super::history::{Chain, Link, Step, Totals};
-use crate::store::{Db, Error, Row, Tx, Value};
+use crate::store::{Error, Row, Tx, Value};
 use ledger_core::{
     Account, AccountId, AccountStatus, Amount, LedgerId, Memo, Timestamp, Transfer, TransferId, TransferKind,
     TransferState,
@@ -40,6 +40,10 @@ pub(super) struct Appended {
     pub(super) memo: String,
     /// Position of the row that began it, for a row that settles it.
     pub(super) settles: Option<i64>,
+    /// Position of the row of the same batch that settles it.
+    pub(super) settled_by: Option<i64>,
+    /// Whether its id goes into the index.
+    pub(super) indexed: bool,
     pub(super) payer: (Link, Amount),
     pub(super) payee: (Link, Amount),
 }
@@ -50,32 +54,13 @@ pub(super) async fn load_accounts(tx: &mut Tx, ledger: LedgerId, ids: &[AccountI
         .fetch_among(
             "select account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
                     last_position, entries, begun, posted, ended, spine
-             from account where ledger_id = $1 and account_id in ",
+             from account where ledger_id = $1 and account_id",
             &[ledger.0.into()],
             &keys,
             "",
         )
         .await?;
     rows.iter().map(account_row).collect()
-}
-
-/// An account as it is stored.
-///
-/// # Errors
-/// When the database fails.
-pub async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, Error> {
-    let sql = "select * from account where ledger_id = $1 and account_id = $2";
-    let row = db.fetch_optional(sql, vec![ledger.0.into(), id.0.into()]).await?;
-    row.map(|row| account_row(&row).map(|row| row.account)).transpose()
-}
-
-/// A transfer as it is stored.
-///
-/// # Errors
-/// When the database fails.
-pub async fn transfer(db: &Db, ledger: LedgerId, id: TransferId) -> Result<Option<Transfer>, Error> {
-    let mut tx = db.begin_read().await?;
-    Ok(load_transfers(&mut tx, ledger, &[id]).await?.pop().map(|row| row.transfer))
 }
 
 pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {
@@ -97,28 +82,21 @@ pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {
     })
 }
 
-/// Transfers by id, as they stand: the row that began each, and the one that settled it if there is one.
-pub(super) async fn load_transfers(
-    tx: &mut Tx,
-    ledger: LedgerId,
-    ids: &[TransferId],
-) -> Result<Vec<TransferRow>, Error> {
-    let keys: Vec<Value> = ids.iter().map(|id| id.0.into()).collect();
-    let rows = tx
-        .fetch_among(
-            "select b.position, b.transfer_id, b.step, b.payer_id, b.payee_id, b.amount, b.moved, b.at, b.expires_at, b.memo,
-                    s.step as settled_step, s.moved as settled_moved
-             from transfer b left join transfer s on s.ledger_id = b.ledger_id and s.position = b.settled_by
-             where b.ledger_id = $1 and b.settles is null and b.transfer_id in ",
-            &[ledger.0.into()],
-            &keys,
-            "",
-        )
-        .await?;
-    rows.iter().map(transfer_row).collect()
+impl Appended {
+    /// Whether it began something that still waits after this batch.
+    pub(super) fn is_pending(&self) -> bool {
+        self.step.begins() && self.transfer.is_pending() && self.settled_by.is_none()
+    }
 }
 
-fn transfer_row(row: &Row) -> Result<TransferRow, Error> {
+/// What [`transfer_row`] reads, and where from.
+pub(super) const TRANSFERS: &str =
+    "select b.position, b.transfer_id, b.step, b.payer_id, b.payee_id, b.amount, b.moved, b.at, b.expires_at, b.memo,
+        s.step as settled_step, s.moved as settled_moved
+ from transfer b left join transfer s on s.ledger_id = b.ledger_id and s.position = b.settled_by
+ where b.ledger_id = $1";
+
+pub(super) fn transfer_row(row: &Row) -> Result<TransferRow, Error> {
     let begun = step(row.int("step")?)?;
     let (kind, waiting) = match begun {
         Step::Immediate => (TransferKind::Immediate, TransferState::Posted),
@@ -184,83 +162,10 @@ fn status(number: i64) -> Result<AccountStatus, Error> {
     }
 }
 
-const fn status_number(status: AccountStatus) -> i64 {
+pub(super) const fn status_number(status: AccountStatus) -> i64 {
     match status {
         AccountStatus::Open => 0,
         AccountStatus::Frozen => 1,
         AccountStatus::Closed => 2,
     }
-}
-
-/// Writes accounts through, whether they have rows already or not.
-pub(super) async fn store_accounts(tx: &mut Tx, ledger: LedgerId, seq: i64, rows: &[&AccountRow]) -> Result<(), Error> {
-    let mut values = Vec::with_capacity(rows.len() * 15);
-    for AccountRow { account, chain, .. } in rows {
-        values.extend([ledger.0.into(), account.id.0.into()]);
-        let amounts = [account.balance, account.held_out, account.held_in, account.floor, account.ceiling];
-        values.extend(amounts.map(|amount| Value::from(amount.minor())));
-        values.extend([status_number(account.status), seq, chain.last_position(), chain.entries].map(Value::from));
-        values.extend([chain.totals.begun, chain.totals.posted, chain.totals.ended].map(Value::from));
-        values.push(chain.spine_bytes().into());
-    }
-    tx.insert(
-        "insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
-                              last_position, entries, begun, posted, ended, spine) values",
-        15,
-        values,
-        " on conflict (ledger_id, account_id) do update set
-            balance = excluded.balance, held_out = excluded.held_out, held_in = excluded.held_in,
-            floor = excluded.floor, ceiling = excluded.ceiling, status = excluded.status, as_of = excluded.as_of,
-            last_position = excluded.last_position, entries = excluded.entries, begun = excluded.begun,
-            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine",
-    )
-    .await
-}
-
-/// Appends rows that come after `last_position`, and tells those that began a transfer where they were settled.
-pub(super) async fn append_transfers(
-    tx: &mut Tx,
-    ledger: LedgerId,
-    seq: i64,
-    last_position: i64,
-    now: Timestamp,
-    rows: &[Appended],
-) -> Result<(), Error> {
-    if rows.is_empty() {
-        return Ok(());
-    }
-    let mut values = Vec::with_capacity(rows.len() * 28);
-    for row in rows {
-        let transfer = &row.transfer;
-        values.extend([ledger.0.into(), row.position.into(), seq.into(), transfer.id.0.into()]);
-        values.extend([row.step.number().into(), transfer.payer.0.into(), transfer.payee.0.into()]);
-        values.extend([transfer.amount, transfer.moved].map(|amount| Value::from(amount.minor())));
-        values.extend([now.0.into(), transfer.expires_at.map(|at| at.0).into(), row.memo.as_str().into()]);
-        values.extend([row.settles.into(), transfer.is_pending().into()]);
-        for (link, balance) in [&row.payer, &row.payee] {
-            values.extend([link.entry, link.prev, link.jump, balance.minor()].map(Value::from));
-            values.extend([link.totals.begun, link.totals.posted, link.totals.ended].map(Value::from));
-        }
-    }
-    tx.insert(
-        "insert into transfer (ledger_id, position, seq, transfer_id, step, payer_id, payee_id, amount, moved, at, expires_at, memo,
-                               settles, pending,
-                               payer_entry, payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
-                               payee_entry, payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended)
-         values",
-        28,
-        values,
-        "",
-    )
-    .await?;
-    if rows.iter().any(|row| row.settles.is_some()) {
-        tx.execute(
-            "update transfer set settled_by = s.position, pending = false
-             from (select settles, position from transfer where ledger_id = $1 and position > $2 and settles is not null) as s
-             where transfer.ledger_id = $1 and transfer.position = s.settles",
-            vec![ledger.0.into(), last_position.into()],
-        )
-        .await?;
-    }
-    Ok(())
 }

@@ -2,16 +2,19 @@
 
 use sqlx::error::{BoxDynError, ErrorKind};
 
+/// What a driver said.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
 /// A database error.
 #[derive(thiserror::Error, Debug)]
 pub enum Error {
     /// Somebody else was in the way (serialization failure, deadlock, lock not granted): the same transaction may
     /// succeed when it is run again from its beginning.
     #[error("the database asks to try the transaction again")]
-    Retry(#[source] sqlx::Error),
+    Retry(#[source] Cause),
     /// The database cannot be reached, went away, is full or read-only.
     #[error("the database is not available")]
-    Unavailable(#[source] sqlx::Error),
+    Unavailable(#[source] Cause),
     /// A named constraint does not allow it.
     #[error("constraint {name} is violated")]
     Constraint {
@@ -20,7 +23,7 @@ pub enum Error {
     },
     /// A mistake in a statement or a schema: nothing a caller could do.
     #[error("the database refused a statement")]
-    Statement(#[source] sqlx::Error),
+    Statement(#[source] Cause),
     /// The schema could not be brought up to date.
     #[error("the migration failed")]
     Migration(#[from] sqlx::migrate::MigrateError),
@@ -46,7 +49,7 @@ impl Error {
 
 impl From<BoxDynError> for Error {
     fn from(error: BoxDynError) -> Error {
-        Error::Statement(sqlx::Error::Encode(error))
+        Error::Statement(error)
     }
 }
 
@@ -61,8 +64,8 @@ impl From<sqlx::Error> for Error {
                 | sqlx::Error::PoolTimedOut
                 | sqlx::Error::PoolClosed
                 | sqlx::Error::BeginFailed
-                | sqlx::Error::WorkerCrashed => Error::Unavailable(error),
-                _ => Error::Statement(error),
+                | sqlx::Error::WorkerCrashed => Error::Unavailable(error.into()),
+                _ => Error::Statement(error.into()),
             };
         };
         match database.kind() {
@@ -77,10 +80,22 @@ impl From<sqlx::Error> for Error {
             _ => {}
         }
         match database.code().as_deref().map(sort_code) {
-            Some(Sort::Retry) => Error::Retry(error),
-            Some(Sort::Unavailable) => Error::Unavailable(error),
-            Some(Sort::Statement) | None => Error::Statement(error),
+            Some(sort) => sort.of(error.into()),
+            None => Error::Statement(error.into()),
         }
+    }
+}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Error {
+        let rusqlite::Error::SqliteFailure(failure, message) = &error else {
+            return Error::Statement(error.into());
+        };
+        if failure.code == rusqlite::ErrorCode::ConstraintViolation {
+            let message = message.as_deref().unwrap_or_default();
+            return Error::Constraint { name: message.rsplit(": ").next().unwrap_or_default().to_owned() };
+        }
+        sort_code(&failure.extended_code.to_string()).of(error.into())
     }
 }
 
@@ -88,6 +103,16 @@ enum Sort {
     Retry,
     Unavailable,
     Statement,
+}
+
+impl Sort {
+    fn of(self, cause: Cause) -> Error {
+        match self {
+            Sort::Retry => Error::Retry(cause),
+            Sort::Unavailable => Error::Unavailable(cause),
+            Sort::Statement => Error::Statement(cause),
+        }
+    }
 }
 
 /// PostgreSQL's SQLSTATE has five characters; SQLite's extended result codes are shorter numbers.

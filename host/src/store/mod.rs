@@ -9,8 +9,12 @@ mod open; // from an address to a pool, migrated
 mod value; // what goes in
 mod row; // what comes back
 mod error; // what can go wrong, and whether trying again helps
+mod here; // SQLite in a loop on the calling thread
+mod bulk; // PostgreSQL with a column at a time
 
-pub use error::Error;
+pub use bulk::Column;
+pub use error::{Cause, Error};
+pub use here::{Bind, HereTx, Prepared, Writer};
 pub use open::migrate;
 pub use row::Row;
 pub use value::{Statement, Value};
@@ -28,7 +32,9 @@ pub enum Db {
         pool: SqlitePool,
         /// Writers take turns here, in the order in which they came, and not inside SQLite, where each would block a
         /// connection that readers need.
-        turn: Arc<Mutex<()>>,
+        turn: Arc<Mutex<Writer>>,
+        /// Reads from a thread of its own, beside the one that writes.
+        reader: Arc<Mutex<Writer>>,
     },
     /// A server that speaks PostgreSQL.
     Postgres(PgPool),
@@ -42,8 +48,10 @@ pub enum Tx {
         /// The transaction itself.
         tx: sqlx::Transaction<'static, Sqlite>,
         /// Held until the transaction ends; a reader has none.
-        turn: Option<OwnedMutexGuard<()>>,
+        turn: Option<OwnedMutexGuard<Writer>>,
     },
+    /// SQLite on the calling thread; see [`Db::begin_here`].
+    Here(HereTx),
     /// Read committed; whoever needs more locks rows.
     Postgres(sqlx::Transaction<'static, Postgres>),
 }
@@ -51,6 +59,7 @@ pub enum Tx {
 /// The connection that a statement runs on.
 enum Connection<'c> {
     Sqlite(&'c mut SqliteConnection),
+    Here(&'c mut HereTx),
     Postgres(&'c mut PgConnection),
 }
 
@@ -67,12 +76,36 @@ impl Db {
     /// When the database cannot be reached, or stays locked.
     pub async fn begin(&self) -> Result<Tx, Error> {
         Ok(match self {
-            Db::Sqlite { pool, turn } => {
+            Db::Sqlite { pool, turn, .. } => {
                 let turn = Some(Arc::clone(turn).lock_owned().await);
                 Tx::Sqlite { tx: pool.begin_with("begin immediate").await?, turn }
             }
             Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
         })
+    }
+
+    /// Begins a transaction that can write, on a thread that may block: on SQLite every statement runs where it is called.
+    ///
+    /// # Errors
+    /// See [`Db::begin`].
+    pub async fn begin_here(&self) -> Result<Tx, Error> {
+        match self {
+            Db::Sqlite { turn, .. } => {
+                Ok(Tx::Here(HereTx::begin(Arc::clone(turn).lock_owned().await, "begin immediate")?))
+            }
+            Db::Postgres(_) => self.begin().await,
+        }
+    }
+
+    /// Begins a transaction that only reads, on a thread that may block. Those of one database take turns.
+    ///
+    /// # Errors
+    /// See [`Db::begin_read`].
+    pub async fn begin_read_here(&self) -> Result<Tx, Error> {
+        match self {
+            Db::Sqlite { reader, .. } => Ok(Tx::Here(HereTx::begin(Arc::clone(reader).lock_owned().await, "begin")?)),
+            Db::Postgres(_) => self.begin_read().await,
+        }
     }
 
     /// Begins a transaction that only reads: everything it sees belongs together.
@@ -154,7 +187,11 @@ impl Db {
     /// Waits for what is in flight and closes all connections.
     pub async fn close(&self) {
         match self {
-            Db::Sqlite { pool, .. } => pool.close().await,
+            Db::Sqlite { pool, turn, reader } => {
+                turn.lock().await.close();
+                reader.lock().await.close();
+                pool.close().await;
+            }
             Db::Postgres(pool) => pool.close().await,
         }
     }
@@ -164,6 +201,7 @@ impl Tx {
     fn connection(&mut self) -> Connection<'_> {
         match self {
             Tx::Sqlite { tx, .. } => Connection::Sqlite(&mut *tx),
+            Tx::Here(tx) => Connection::Here(tx),
             Tx::Postgres(tx) => Connection::Postgres(&mut *tx),
         }
     }
@@ -190,7 +228,9 @@ impl Tx {
     /// See [`Error`].
     pub async fn fetch_for_update(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, Error> {
         let rows = match self.connection() {
-            sqlite @ Connection::Sqlite(_) => fetch_all(sqlite, Text::Constant(sql), values).await?,
+            sqlite @ (Connection::Sqlite(_) | Connection::Here(_)) => {
+                fetch_all(sqlite, Text::Constant(sql), values).await?
+            }
             postgres @ Connection::Postgres(_) => {
                 fetch_all(postgres, Text::Built(&format!("{sql} for update")), values).await?
             }
@@ -206,8 +246,8 @@ impl Tx {
         execute(self.connection(), Text::Constant(sql), values).await
     }
 
-    /// The rows whose key is one of `keys`: `head` ends where the list of placeholders begins, `tail` follows it, and
-    /// `values` are the placeholders before the list.
+    /// The rows whose key is one of `keys`: `head` ends with the column that holds it, `tail` follows the list, and `values` are
+    /// the placeholders before it. Keys are of one type, and none comes twice.
     ///
     /// # Errors
     /// See [`Error`].
@@ -260,6 +300,7 @@ impl Tx {
                 tx.commit().await?;
                 drop(turn);
             }
+            Tx::Here(tx) => tx.commit()?,
             Tx::Postgres(tx) => tx.commit().await?,
         }
         Ok(())
@@ -269,7 +310,7 @@ impl Tx {
 /// The most values of one statement: SQLite takes 32,766, PostgreSQL twice as many.
 const VALUES_MAX: usize = 32_000;
 
-/// The most keys of one list: these are numbered, see [`Connection::placeholder`].
+/// The most keys of one list on SQLite: these are numbered, see [`Connection::placeholder`].
 const KEYS_MAX: usize = 500;
 
 impl Connection<'_> {
@@ -277,7 +318,7 @@ impl Connection<'_> {
     /// came before, so that a long list takes it the square of the time; it counts plain ones by itself.
     fn placeholder(&self, number: usize) -> String {
         match self {
-            Connection::Sqlite(_) => "?".into(),
+            Connection::Sqlite(_) | Connection::Here(_) => "?".into(),
             Connection::Postgres(_) => format!("${number}"),
         }
     }
@@ -285,6 +326,7 @@ impl Connection<'_> {
     fn reborrow(&mut self) -> Connection<'_> {
         match self {
             Connection::Sqlite(connection) => Connection::Sqlite(connection),
+            Connection::Here(tx) => Connection::Here(tx),
             Connection::Postgres(connection) => Connection::Postgres(connection),
         }
     }
@@ -297,15 +339,25 @@ async fn fetch_among(
     keys: &[Value],
     tail: &'static str,
 ) -> Result<Vec<Row>, Error> {
-    let mut rows = Vec::new();
-    for chunk in keys.chunks(KEYS_MAX) {
-        let numbers = values.len() + 1..=values.len() + chunk.len();
-        let list: Vec<String> = numbers.map(|number| format!("${number}")).collect();
-        let sql = format!("{head}({}){tail}", list.join(", "));
-        let values = values.iter().chain(chunk).cloned().collect();
-        rows.extend(fetch_all(connection.reborrow(), Text::Built(&sql), values).await?);
+    let next = values.len() + 1;
+    match &mut connection {
+        _ if keys.is_empty() => Ok(vec![]),
+        Connection::Here(tx) => tx.prepare(&format!("{head} = ${next}{tail}"))?.rows_for_each(values, keys),
+        Connection::Postgres(connection) => {
+            let sql = format!("{head} = any(${next}){tail}");
+            bulk::fetch_all(connection, &sql, values.to_vec(), vec![Column::of(keys)]).await
+        }
+        Connection::Sqlite(_) => {
+            let mut rows = Vec::new();
+            for chunk in keys.chunks(KEYS_MAX) {
+                let list: Vec<String> = (next..next + chunk.len()).map(|number| format!("${number}")).collect();
+                let sql = format!("{head} in ({}){tail}", list.join(", "));
+                let values = values.iter().chain(chunk).cloned().collect();
+                rows.extend(fetch_all(connection.reborrow(), Text::Built(&sql), values).await?);
+            }
+            Ok(rows)
+        }
     }
-    Ok(rows)
 }
 
 async fn fetch_all(connection: Connection<'_>, text: Text<'_>, values: Vec<Value>) -> Result<Vec<Row>, Error> {
@@ -315,6 +367,7 @@ async fn fetch_all(connection: Connection<'_>, text: Text<'_>, values: Vec<Value
             let query = sqlx::query_with(sql, value::for_sqlite(values)?).persistent(constant);
             query.fetch_all(connection).await?.into_iter().map(Row::Sqlite).collect()
         }
+        Connection::Here(tx) => tx.fetch_all(sql.as_str(), &values)?,
         Connection::Postgres(connection) => {
             let query = sqlx::query_with(sql, value::for_postgres(values)?).persistent(constant);
             query.fetch_all(connection).await?.into_iter().map(Row::Postgres).collect()
@@ -329,6 +382,7 @@ async fn execute(connection: Connection<'_>, text: Text<'_>, values: Vec<Value>)
             let query = sqlx::query_with(sql, value::for_sqlite(values)?).persistent(constant);
             query.execute(connection).await?.rows_affected()
         }
+        Connection::Here(tx) => tx.execute(sql.as_str(), &values)?,
         Connection::Postgres(connection) => {
             let query = sqlx::query_with(sql, value::for_postgres(values)?).persistent(constant);
             query.execute(connection).await?.rows_affected()

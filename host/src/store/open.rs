@@ -1,6 +1,6 @@
 //! From an address to a pool of connections, and from any older schema to this one.
 
-use super::{Db, Error};
+use super::{Db, Error, Writer};
 use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -8,6 +8,7 @@ use sqlx::{ConnectOptions, Connection};
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 static SQLITE: Migrator = sqlx::migrate!("../migrations/sqlite");
 static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
@@ -65,7 +66,9 @@ impl Db {
                     .busy_timeout(BUSY_TIMEOUT);
                 let pool =
                     SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
-                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn: Arc::default() })
+                let here = || Arc::new(Mutex::new(Writer::new(options.get_filename().to_owned(), BUSY_TIMEOUT)));
+                let (turn, reader) = (here(), here());
+                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn, reader })
             }
             Some("postgres" | "postgresql") => {
                 let options = PgConnectOptions::from_str(address)

@@ -1,6 +1,8 @@
 //! What comes back from a query: columns by name, in the types of `value.rs`.
 
 use super::Error;
+use super::here::LocalRow;
+use rusqlite::types::FromSql;
 use sqlx::postgres::PgRow;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Decode, Postgres, Row as _, Sqlite, Type};
@@ -13,6 +15,8 @@ pub enum Row {
     Sqlite(SqliteRow),
     /// From PostgreSQL.
     Postgres(PgRow),
+    /// From SQLite, read on the calling thread.
+    Here(LocalRow),
 }
 
 impl Row {
@@ -72,6 +76,14 @@ impl Row {
         Ok(self.get::<Uuid>(column)?.as_u128())
     }
 
+    /// A 128-bit id, or null.
+    ///
+    /// # Errors
+    /// See [`Row::int`].
+    pub fn optional_id(&self, column: &str) -> Result<Option<u128>, Error> {
+        Ok(self.get::<Option<Uuid>>(column)?.map(|id| id.as_u128()))
+    }
+
     /// True or false.
     ///
     /// # Errors
@@ -82,11 +94,12 @@ impl Row {
 
     fn get<T>(&self, column: &str) -> Result<T, Error>
     where
-        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres>,
+        T: for<'r> Decode<'r, Sqlite> + Type<Sqlite> + for<'r> Decode<'r, Postgres> + Type<Postgres> + FromSql,
     {
         Ok(match self {
             Row::Sqlite(row) => row.try_get(column)?,
             Row::Postgres(row) => row.try_get(column)?,
+            Row::Here(row) => row.get(column)?,
         })
     }
 }

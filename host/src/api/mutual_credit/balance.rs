@@ -33,6 +33,6 @@ async fn read(
         query.get("querying_entity_id").ok_or_else(|| Problem::invalid("Please specify the querying_entity_id."))?;
     let entity = own(&app, session, id(entity)).await?;
     let unit = &app.ledger.unit;
-    let balance = accounts::account(&app.db, entity.ledger, entity.account).await?.balance;
+    let balance = accounts::account(&app.posting, entity.ledger, entity.account).await?.balance;
     Ok(Data { data: vec![BalanceView { unit: unit.code().to_owned(), balance: number(balance, unit) }] })
 }

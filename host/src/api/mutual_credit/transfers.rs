@@ -214,7 +214,7 @@ async fn list(State(app): State<App>, Member(session): Member, query: Query) -> 
     let page = query.page()?;
     let entity = own(&app, session, query.get("querying_entity_id").and_then(id)).await?;
     let listing = listing.unwrap_or(Listing::All);
-    let found = accounts::page(&app.db, entity.ledger, entity.account, listing, page.offset(), page.size).await?;
+    let found = accounts::page(&app.posting, entity.ledger, entity.account, listing, page.offset(), page.size).await?;
     Ok(page.of(TransferView::list(&app, entity.account, found.0).await?, found.1))
 }
 

@@ -94,7 +94,8 @@ impl OwnerView {
 
     /// Without what waits.
     async fn listed(app: &App, entity: Entity) -> Result<OwnerView, Problem> {
-        let Account { balance, floor, ceiling, .. } = accounts::account(&app.db, entity.ledger, entity.account).await?;
+        let Account { balance, floor, ceiling, .. } =
+            accounts::account(&app.posting, entity.ledger, entity.account).await?;
         let unit = &app.ledger.unit;
         let details = entity.details;
         Ok(OwnerView {

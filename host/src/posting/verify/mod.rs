@@ -8,23 +8,26 @@
 //! What cannot be seen from inside: a ledger of which the newest part was cut off everywhere at once. Who keeps a report's head
 //! elsewhere can tell.
 
-use super::history::{Step, Totals};
-use super::idempotency;
-use super::journal::{self, Hash};
-use super::rows::{self, AccountRow};
-use super::{Ledger, ledgers, memo_digest};
+mod accounts; // each account's row
+
 use crate::engine::{Book, Engine, EngineError};
+use crate::posting::find;
+use crate::posting::history::{Step, Totals};
+use crate::posting::idempotency::{self, Kept};
+use crate::posting::journal::{self, Hash};
+use crate::posting::ledgers::POSITIONS;
+use crate::posting::resident::Mark;
+use crate::posting::rows::AccountRow;
+use crate::posting::{Ledger, ledgers, memo_digest};
 use crate::store::{Db, Error, Row, Tx};
 use ledger_core::{
-    Account, AccountId, Amount, Command, Item, Key, LedgerId, Receipt, Rejection, Timestamp, Transfer, TransferId,
-    TransferReceipt, TransferState, Verdict, codec,
+    Account, AccountId, Amount, Command, Item, Key, LedgerId, Receipt, Timestamp, Transfer, TransferId,
+    TransferReceipt, Verdict, codec,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-const PAYER_LINKS: [&str; 6] =
-    ["payer_entry", "payer_prev", "payer_jump", "payer_begun", "payer_posted", "payer_ended"];
-const PAYEE_LINKS: [&str; 6] =
-    ["payee_entry", "payee_prev", "payee_jump", "payee_begun", "payee_posted", "payee_ended"];
+const PAYER_LINKS: [&str; 5] = ["payer_prev", "payer_jump", "payer_begun", "payer_posted", "payer_ended"];
+const PAYEE_LINKS: [&str; 5] = ["payee_prev", "payee_jump", "payee_begun", "payee_posted", "payee_ended"];
 
 /// Rows read at a time.
 const CHUNK: i64 = 1024;
@@ -101,7 +104,7 @@ pub async fn verify(db: &Db, engine: &Engine, mut progress: impl FnMut(&str, i64
         };
         let accounts = i64::try_from(replay.accounts.len())?;
         let head = replay.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        let Replay { records, steps, .. } = replay;
+        let (records, steps) = (replay.records, replay.steps - ledger.first_position());
         reports.push(Report { ledger: ledger.name.clone(), records, steps, accounts, head, fault });
     }
     let strays = "select count(*) as n from journal where ledger_id not in (select ledger_id from ledger)";
@@ -135,6 +138,16 @@ struct Replay<'l> {
     rows: VecDeque<Row>,
     /// Position of the last row that was read.
     read: i64,
+    /// Positions of this ledger are below this one.
+    end: i64,
+    /// The greatest transfer id that came in order.
+    last_id: u128,
+    /// What the ledger's row says that the rows of accounts and keys have everything up to.
+    flushed: Mark,
+    /// Accounts as they are stored and were not compared yet; read when the replay is at `flushed`.
+    stored: BTreeMap<AccountId, AccountRow>,
+    /// How many accounts were compared.
+    compared: usize,
 }
 
 /// A transfer that waits, in the replay.
@@ -152,7 +165,7 @@ impl<'l> Replay<'l> {
             hash: journal::genesis(ledger.id, &ledger.unit),
             at: Timestamp(i64::MIN),
             records: 0,
-            steps: 0,
+            steps: ledger.first_position(),
             accounts: BTreeMap::new(),
             pending: BTreeMap::new(),
             refused: BTreeMap::new(),
@@ -160,7 +173,12 @@ impl<'l> Replay<'l> {
             totals: Totals::default(),
             replayed: false,
             rows: VecDeque::new(),
-            read: 0,
+            read: ledger.first_position(),
+            end: ledger.first_position() + POSITIONS,
+            last_id: 0,
+            flushed: Mark::default(),
+            stored: BTreeMap::new(),
+            compared: 0,
         }
     }
 
@@ -179,20 +197,26 @@ impl<'l> Replay<'l> {
     async fn prove(&mut self, db: &Db, engine: &Engine, progress: &mut impl FnMut(&str, i64)) -> Result<(), Stop> {
         // One transaction, so that a server that goes on posting does not disturb the proof.
         let mut tx = db.begin_read().await?;
+        let sql = "select flushed_seq, flushed_position from ledger where ledger_id = $1";
+        let row = tx.fetch_optional(sql, vec![self.id().0.into()]).await?;
+        let row = row.ok_or_else(|| fault("ledger", "its row is missing"))?;
+        self.flushed = Mark { seq: row.int("flushed_seq")?, position: row.int("flushed_position")? };
         loop {
-            let sql = "select seq, hash, body from journal where ledger_id = $1 and seq > $2 order by seq limit $3";
+            let sql = "select seq, hash, first_position, last_position, last_id, body from journal where ledger_id = $1 and seq > $2 order by seq limit $3";
             let records = tx.fetch_all(sql, vec![self.id().0.into(), self.records.into(), CHUNK.into()]).await?;
             if records.is_empty() {
                 break;
             }
             for record in &records {
+                self.read_accounts_when_due(&mut tx).await?;
                 self.replay_record(&mut tx, engine, record).await?;
             }
             progress(&self.ledger.name, self.records);
         }
+        self.read_accounts_when_due(&mut tx).await?;
         self.compare_head(&mut tx).await?;
         self.replayed = true;
-        self.compare_accounts(&mut tx).await
+        self.compare_accounts()
     }
 
     async fn replay_record(&mut self, tx: &mut Tx, engine: &Engine, record: &Row) -> Result<(), Stop> {
@@ -215,6 +239,10 @@ impl<'l> Replay<'l> {
         let items: Vec<Item> = entries.iter().map(|(item, _)| *item).collect();
         let book = self.book(tx, &entries).await?;
         let posted = engine.post(book, items, now).await?;
+        let first_position = self.steps;
+        if seq > self.flushed.seq {
+            self.compare_older(seq, &posted)?;
+        }
         for (index, ((item, verdict), outcome)) in entries.iter().zip(&posted.outcomes).enumerate() {
             if Verdict::of(outcome) != *verdict {
                 let what = format!("command {} was recorded as {verdict:?} and is decided as {outcome:?}", index + 1);
@@ -229,6 +257,15 @@ impl<'l> Replay<'l> {
             (row.account, row.as_of) = (account, seq);
         }
         self.compare_keys(tx, now, &entries).await?;
+        let extent = [("first_position", first_position), ("last_position", self.steps)];
+        for (column, value) in extent {
+            if record.int(column)? != value {
+                return Err(fault(place, format!("{column} is {} and should be {value}", record.int(column)?)));
+            }
+        }
+        if record.id("last_id")? != self.last_id {
+            return Err(fault(place, "its last id is not the greatest that came in order"));
+        }
         (self.hash, self.at, self.records) = (hash, now, seq);
         Ok(())
     }
@@ -258,7 +295,7 @@ impl<'l> Replay<'l> {
             }
         }
         // Their state may be a later one; of a transfer that is repeated, only the content matters.
-        for row in rows::load_transfers(tx, self.id(), &older).await? {
+        for row in find::transfers(tx, self.id(), &older).await? {
             if row.position <= self.steps {
                 transfers.insert(row.transfer.id, row.transfer);
             }
@@ -271,34 +308,29 @@ impl<'l> Replay<'l> {
 
     /// Compares the keys of a record with what is kept of them: one that began a transfer, and one whose refusal is repeated.
     async fn compare_keys(&mut self, tx: &mut Tx, now: Timestamp, entries: &[(Item, Verdict)]) -> Result<(), Stop> {
-        let mut expected = BTreeMap::new();
+        let mut expected: BTreeMap<Key, Kept> = BTreeMap::new();
         for (item, verdict) in entries {
-            let Command::Create(create) = &item.command else { continue };
-            let Some(key) = create.key else { continue };
-            match verdict {
-                Verdict::Transfer { .. } => drop(expected.insert(key, (create, None))),
-                Verdict::Refused(rejection) if rejection.retryable() && *rejection != Rejection::LinkedFailed => {
-                    let state = TransferState::Refused(*rejection);
-                    self.refused.insert(create.id, Transfer::begun_by(create, state, Amount::ZERO, now));
-                    expected.insert(key, (create, Some(*rejection)));
-                }
-                Verdict::Refused(_) | Verdict::Repeated | Verdict::Account => {}
+            let Some(kept) = Kept::of(&item.command, verdict, now) else { continue };
+            if let Some(never) = kept.refused_transfer() {
+                self.refused.insert(never.id, never);
             }
+            expected.entry(kept.key).or_insert(kept);
         }
         let keys: Vec<Key> = expected.keys().copied().collect();
-        let kept = idempotency::load(tx, self.id(), &keys).await?;
-        for (key, (create, refused)) in expected {
-            let place =
-                format!("the key of transfer {} (journal record {})", crate::id_text(create.id.0), self.records + 1);
-            let row = kept.get(&key).ok_or_else(|| fault(&place, "it is missing: a retry would happen again"))?;
-            let never = |reason| Transfer::begun_by(create, TransferState::Refused(reason), Amount::ZERO, now);
-            let same = row.transfer == create.id
-                && row.at == now
-                && row.refused.as_ref().map(|row| row.transfer) == refused.map(never);
-            if !same {
-                return Err(fault(place, "it stands for something else than the journal says"));
+        let mut stored: BTreeMap<Key, Kept> = BTreeMap::new();
+        stored.extend(idempotency::load(tx, self.id(), &keys).await?.into_iter().map(|kept| (kept.key, kept)));
+        let seq = self.records + 1;
+        for (key, kept) in expected {
+            let place = format!("the key of transfer {} (journal record {seq})", crate::id_text(kept.transfer.0));
+            match stored.get(&key) {
+                // Its row follows.
+                None if seq > self.flushed.seq => continue,
+                None => return Err(fault(&place, "it is missing: a retry would happen again")),
+                Some(row) if *row != kept => {
+                    return Err(fault(place, "it stands for something else than the journal says"));
+                }
+                Some(_) => self.keys += 1,
             }
-            self.keys += 1;
         }
         Ok(())
     }
@@ -351,6 +383,12 @@ impl<'l> Replay<'l> {
         if !same {
             return Err(fault(place, "its ids, expiry or links are not those of the journal"));
         }
+        let indexed = row.bool("indexed")?;
+        if !indexed && begun.is_none() && step == Step::Immediate && transfer.id.0 > self.last_id {
+            self.last_id = transfer.id.0;
+        } else if indexed != step.begins() {
+            return Err(fault(place, "its id is in the index and should not be, or the other way round"));
+        }
         if memo_digest(&row.text("memo")?) != memo {
             return Err(fault(place, "its text is not the one whose digest is in the journal"));
         }
@@ -373,21 +411,22 @@ impl<'l> Replay<'l> {
     fn links(
         &mut self,
         account: AccountId,
-        columns: [&'static str; 6],
+        columns: [&'static str; 5],
         position: i64,
         step: Step,
-    ) -> [(&'static str, i64); 6] {
+    ) -> [(&'static str, i64); 5] {
         let empty = || AccountRow::new(Account::open(account, Amount::ZERO, Amount::ZERO));
         let link = self.accounts.entry(account).or_insert_with(empty).chain.push(position, step);
         let totals = link.totals;
-        let values = [link.entry, link.prev, link.jump, totals.begun, totals.posted, totals.ended];
+        let values = [link.prev, link.jump, totals.begun, totals.posted, totals.ended];
         std::array::from_fn(|place| (columns[place], values[place]))
     }
 
     async fn next_row(&mut self, tx: &mut Tx) -> Result<Option<Row>, Stop> {
         if self.rows.is_empty() {
-            let sql = "select * from transfer where ledger_id = $1 and position > $2 order by position limit $3";
-            let rows = tx.fetch_all(sql, vec![self.id().0.into(), self.read.into(), CHUNK.into()]).await?;
+            let sql = "select * from transfer where ledger_id = $1 and position > $2 and position <= $4 order by position limit $3";
+            let values = vec![self.id().0.into(), self.read.into(), CHUNK.into(), self.end.into()];
+            let rows = tx.fetch_all(sql, values).await?;
             self.rows = rows.into();
             if let Some(last) = self.rows.back() {
                 self.read = last.int("position")?;
@@ -397,7 +436,7 @@ impl<'l> Replay<'l> {
     }
 
     async fn compare_head(&mut self, tx: &mut Tx) -> Result<(), Stop> {
-        let sql = "select head_seq, head_hash, head_at, last_position, begun, posted, ended,
+        let sql = "select head_seq, head_hash, head_at, last_position, last_id, begun, posted, ended,
                           (select count(*) from idempotency i where i.ledger_id = l.ledger_id) as keys
                    from ledger l where ledger_id = $1";
         let head = tx.fetch_optional(sql, vec![self.id().0.into()]).await?;
@@ -420,6 +459,9 @@ impl<'l> Replay<'l> {
         if head.bytes("head_hash")? != self.hash {
             return Err(fault("ledger", "its head is not the end of its journal"));
         }
+        if head.id("last_id")? != self.last_id {
+            return Err(fault("ledger", "its last id is not the greatest that came in order"));
+        }
         let at = if self.records == 0 { 0 } else { self.at.0 };
         let Totals { begun, posted, ended } = self.totals;
         let numbers = [
@@ -434,42 +476,6 @@ impl<'l> Replay<'l> {
             if head.int(column)? != value {
                 return Err(fault("ledger", format!("{column} is {} and should be {value}", head.int(column)?)));
             }
-        }
-        Ok(())
-    }
-
-    async fn compare_accounts(&mut self, tx: &mut Tx) -> Result<(), Stop> {
-        let (mut next, mut count) = (Some(0_u128), 0);
-        while let Some(first) = next {
-            let sql = "select * from account where ledger_id = $1 and account_id >= $2 order by account_id limit $3";
-            let stored = tx.fetch_all(sql, vec![self.id().0.into(), first.into(), CHUNK.into()]).await?;
-            next = stored.last().map(|row| row.id("account_id")).transpose()?.and_then(|last| last.checked_add(1));
-            for row in &stored {
-                let id = row.id("account_id")?;
-                let place = || format!("account {}", crate::id_text(id));
-                let row = rows::account_row(row).map_err(|error| match error {
-                    Error::Corrupt(what) => fault(place(), what),
-                    error => Stop::Store(error),
-                })?;
-                match self.accounts.get(&row.account.id) {
-                    None => return Err(fault(place(), "the journal knows nothing of it")),
-                    Some(replayed) if *replayed != row => {
-                        let what = format!("it is stored as {row:?} and the journal makes it {replayed:?}");
-                        return Err(fault(place(), what));
-                    }
-                    Some(_) => count += 1,
-                }
-            }
-        }
-        if count != self.accounts.len() {
-            return Err(fault(
-                "accounts",
-                format!("{} of {} are missing", self.accounts.len() - count, self.accounts.len()),
-            ));
-        }
-        let sum: i128 = self.accounts.values().map(|row| i128::from(row.account.balance.minor())).sum();
-        if sum != 0 {
-            return Err(fault("accounts", format!("their balances sum to {sum} and not to zero")));
         }
         Ok(())
     }

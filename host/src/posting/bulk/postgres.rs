@@ -1,0 +1,148 @@
+//! PostgreSQL: one statement for the whole batch, a column at a time, and so one round trip and one commit.
+
+use super::{LEASE, Right, Write, Written, account_numbers, head_values};
+use crate::posting::rows::Appended;
+use crate::store::{Column, Db, Error, Row, Tx, Value};
+use const_format::formatcp;
+
+/// The time by the database's clock, in microseconds.
+pub(in crate::posting) const NOW: &str = "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
+
+/// $1–$13 as in [`head_values`]; $14 the body, $15 the position before it; $16 whether the lease is let go,
+/// $17 for how long nobody takes it; then a column each. Everything reads from `head`, so nothing is written where it did not move.
+const WRITE: &str = formatcp!(
+    "with head as (
+        update ledger set head_seq = $2, head_hash = $3, head_at = $4, last_position = $5, last_id = $6,
+               begun = begun + $7, posted = posted + $8, ended = ended + $9, flushed_seq = $10, flushed_position = $11,
+               lease_owner = case when not $16 then lease_owner end,
+               lease_until = case when not $16 then {NOW} + {LEASE} when $17 = 0 then lease_until else {NOW} + $17 end,
+               lease_wanted = lease_wanted and not $16
+        where ledger_id = $1 and head_seq = $12 and lease_epoch = $13
+        returning ledger_id, lease_wanted
+     ), record as (
+        insert into journal (ledger_id, seq, hash, first_position, last_position, last_id, body)
+        select ledger_id, $2, $3, $15, $5, $6, $14 from head where $14 is not null
+     ), step as (
+        insert into transfer (ledger_id, seq, at, position, transfer_id, payer_id, payee_id, amount, memo, indexed,
+                              payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
+                              payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended,
+                              step, moved, pending, expires_at, settles, settled_by)
+        select head.ledger_id, $2, $4, u.*
+        from head, unnest($18::bigint[], $19::uuid[], $20::uuid[], $21::uuid[], $22::bigint[], $23::text[], $24::boolean[],
+                          $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[],
+                          $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[],
+                          $37::bigint[], $38::bigint[], $39::boolean[], $40::bigint[], $41::bigint[], $42::bigint[]) u
+     ), settled as (
+        update transfer set settled_by = u.by, pending = false
+        from head, unnest($43::bigint[], $44::bigint[]) u(begun, by)
+        where transfer.ledger_id = $1 and transfer.position = u.begun
+     ), behind as (
+        insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+                             last_position, entries, begun, posted, ended, spine)
+        select head.ledger_id, u.*
+        from head, unnest($45::uuid[], $46::bigint[], $47::bigint[], $48::bigint[], $49::bigint[], $50::bigint[], $51::bigint[],
+                          $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[], $56::bigint[], $57::bigint[], $58::bytea[]) u
+        on conflict (ledger_id, account_id) do update set
+            balance = excluded.balance, held_out = excluded.held_out, held_in = excluded.held_in,
+            floor = excluded.floor, ceiling = excluded.ceiling, status = excluded.status, as_of = excluded.as_of,
+            last_position = excluded.last_position, entries = excluded.entries, begun = excluded.begun,
+            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine
+     ), keys as (
+        insert into idempotency (ledger_id, key_digest, transfer_id, at, refused_command, refused_verdict)
+        select head.ledger_id, u.* from head, unnest($59::uuid[], $60::uuid[], $61::bigint[], $62::bytea[], $63::bytea[]) u
+        on conflict (ledger_id, key_digest) do nothing
+     )
+     select lease_wanted from head"
+);
+
+pub(super) async fn write_alone(db: &Db, write: &Write) -> Result<Option<Written>, Error> {
+    written(&db.bulk(WRITE, values(write), columns(write)).await?)
+}
+
+pub(super) async fn write(tx: &mut Tx, write: &Write) -> Result<Option<Written>, Error> {
+    written(&tx.bulk(WRITE, values(write), columns(write)).await?)
+}
+
+fn written(rows: &[Row]) -> Result<Option<Written>, Error> {
+    rows.first().map(|row| Ok(Written { wanted: row.bool("lease_wanted")? })).transpose()
+}
+
+fn values(write: &Write) -> Vec<Value> {
+    let (let_go, on) = match write.right {
+        Right::Owner => (false, 0),
+        Right::Shared { on } => (true, on),
+    };
+    let mut values = Vec::from(head_values(write));
+    values.extend([write.body.clone().into(), write.before.last_position.into(), let_go.into(), on.into()]);
+    values
+}
+
+fn columns(write: &Write) -> Vec<Column> {
+    let rows = &write.appended;
+    let ints = |of: fn(&Appended) -> i64| Column::Ints(rows.iter().map(of).collect());
+    let some = |of: fn(&Appended) -> Option<i64>| Column::OptionalInts(rows.iter().map(of).collect());
+    let ids = |of: fn(&Appended) -> u128| Column::ids(rows.iter().map(of));
+    let flags = |of: fn(&Appended) -> bool| Column::Bools(rows.iter().map(of).collect());
+    let mut columns = vec![
+        ints(|row| row.position),
+        ids(|row| row.transfer.id.0),
+        ids(|row| row.transfer.payer.0),
+        ids(|row| row.transfer.payee.0),
+        ints(|row| row.transfer.amount.minor()),
+        Column::Texts(rows.iter().map(|row| row.memo.clone()).collect()),
+        flags(|row| row.indexed),
+        ints(|row| row.payer.0.prev),
+        ints(|row| row.payer.0.jump),
+        ints(|row| row.payer.1.minor()),
+        ints(|row| row.payer.0.totals.begun),
+        ints(|row| row.payer.0.totals.posted),
+        ints(|row| row.payer.0.totals.ended),
+        ints(|row| row.payee.0.prev),
+        ints(|row| row.payee.0.jump),
+        ints(|row| row.payee.1.minor()),
+        ints(|row| row.payee.0.totals.begun),
+        ints(|row| row.payee.0.totals.posted),
+        ints(|row| row.payee.0.totals.ended),
+        ints(|row| row.step.number()),
+        ints(|row| row.transfer.moved.minor()),
+        flags(Appended::is_pending),
+        some(|row| row.transfer.expires_at.map(|at| at.0)),
+        some(|row| row.settles),
+        some(|row| row.settled_by),
+    ];
+    let (begun, by): (Vec<i64>, Vec<i64>) = write.settled.iter().copied().unzip();
+    columns.extend([Column::Ints(begun), Column::Ints(by)]);
+    columns.extend(account_columns(write));
+    columns.extend(key_columns(write));
+    columns
+}
+
+fn account_columns(write: &Write) -> Vec<Column> {
+    let rows = &write.behind.accounts;
+    let mut numbers: [Vec<i64>; 12] = std::array::from_fn(|_| Vec::with_capacity(rows.len()));
+    let mut spines = Vec::with_capacity(rows.len());
+    for row in rows {
+        for (column, number) in numbers.iter_mut().zip(account_numbers(row)) {
+            column.push(number);
+        }
+        let mut spine = Vec::new();
+        row.chain.put_spine(&mut spine);
+        spines.push(spine);
+    }
+    let mut columns = vec![Column::ids(rows.iter().map(|row| row.account.id.0))];
+    columns.extend(numbers.map(Column::Ints));
+    columns.push(Column::Bytes(spines));
+    columns
+}
+
+fn key_columns(write: &Write) -> [Column; 5] {
+    let keys = &write.behind.keys;
+    let (commands, verdicts) = keys.iter().map(|kept| kept.refusal_bytes().unzip()).unzip();
+    [
+        Column::ids(keys.iter().map(|kept| kept.key.0)),
+        Column::ids(keys.iter().map(|kept| kept.transfer.0)),
+        Column::Ints(keys.iter().map(|kept| kept.at.0).collect()),
+        Column::OptionalBytes(commands),
+        Column::OptionalBytes(verdicts),
+    ]
+}

@@ -1,0 +1,185 @@
+//! SQLite: one transaction on the calling thread, each statement prepared once and run in a loop.
+
+use super::{Write, Written, account_numbers};
+use crate::posting::history::Step;
+use crate::posting::rows::{AccountRow, Appended};
+use crate::store::{Bind, Error, HereTx};
+use ledger_core::LedgerId;
+
+pub(super) fn write(tx: &mut HereTx, write: &Write) -> Result<Option<Written>, Error> {
+    if !move_head(tx, write)? {
+        return Ok(None);
+    }
+    if let Some(body) = &write.body {
+        record(tx, write, body)?;
+    }
+    append(tx, write)?;
+    settle(tx, &write.settled)?;
+    accounts(tx, write.ledger, &write.behind.accounts)?;
+    keys(tx, write)?;
+    Ok(Some(Written { wanted: false }))
+}
+
+/// One process has the file; whoever opens it next takes the ledger by its epoch, and needs no lease.
+fn move_head(tx: &mut HereTx, write: &Write) -> Result<bool, Error> {
+    let Write { before, after, counts: [begun, posted, ended], behind, .. } = write;
+    let mut head = tx.prepare(
+        "update ledger set head_seq = ?2, head_hash = ?3, head_at = ?4, last_position = ?5, last_id = ?6,
+                begun = begun + ?7, posted = posted + ?8, ended = ended + ?9, flushed_seq = ?10, flushed_position = ?11
+         where ledger_id = ?1 and head_seq = ?12 and lease_epoch = ?13",
+    )?;
+    let changed = head.run(&[
+        id(write.ledger.0),
+        Bind::Int(after.seq),
+        Bind::Bytes(&after.hash),
+        Bind::Int(after.at.0),
+        Bind::Int(after.last_position),
+        id(after.last_id),
+        Bind::Int(*begun),
+        Bind::Int(*posted),
+        Bind::Int(*ended),
+        Bind::Int(behind.flushed.seq),
+        Bind::Int(behind.flushed.position),
+        Bind::Int(before.seq),
+        Bind::Int(write.epoch),
+    ])?;
+    Ok(changed == 1)
+}
+
+fn record(tx: &mut HereTx, write: &Write, body: &[u8]) -> Result<(), Error> {
+    let Write { before, after, .. } = write;
+    let mut record = tx.prepare(
+        "insert into journal (ledger_id, seq, hash, first_position, last_position, last_id, body)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
+    record.run(&[
+        id(write.ledger.0),
+        Bind::Int(after.seq),
+        Bind::Bytes(&after.hash),
+        Bind::Int(before.last_position),
+        Bind::Int(after.last_position),
+        id(after.last_id),
+        Bind::Bytes(body),
+    ])?;
+    Ok(())
+}
+
+/// Most transfers are immediate. What is the same in all of them is said once, in the statement.
+const IMMEDIATE: &str = "insert into transfer (ledger_id, position, seq, transfer_id, payer_id, payee_id, amount, at, memo, indexed,
+        payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
+        payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended, step, moved, pending)
+ values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, 1, ?7, 0)";
+
+const OTHER: &str =
+    "insert into transfer (ledger_id, position, seq, transfer_id, payer_id, payee_id, amount, at, memo, indexed,
+        payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
+        payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended,
+        step, moved, pending, expires_at, settles, settled_by)
+ values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22,
+         ?23, ?24, ?25, ?26, ?27, ?28)";
+
+fn append(tx: &mut HereTx, write: &Write) -> Result<(), Error> {
+    // One statement at a time can be had from the connection: runs of rows of one sort share it.
+    let immediate = |row: &Appended| row.step == Step::Immediate;
+    for run in write.appended.chunk_by(|a, b| immediate(a) == immediate(b)) {
+        let plain = run.first().is_some_and(immediate);
+        let mut statement = tx.prepare(if plain { IMMEDIATE } else { OTHER })?;
+        for row in run {
+            let values = step_values(write, row);
+            statement.run(if plain { &values[..22] } else { &values })?;
+        }
+    }
+    Ok(())
+}
+
+fn step_values<'r>(write: &Write, row: &'r Appended) -> [Bind<'r>; 28] {
+    let Appended { transfer, payer: (payer, payer_balance), payee: (payee, payee_balance), .. } = row;
+    [
+        id(write.ledger.0),
+        Bind::Int(row.position),
+        Bind::Int(write.after.seq),
+        id(transfer.id.0),
+        id(transfer.payer.0),
+        id(transfer.payee.0),
+        Bind::Int(transfer.amount.minor()),
+        Bind::Int(write.after.at.0),
+        Bind::Text(&row.memo),
+        Bind::Int(i64::from(row.indexed)),
+        Bind::Int(payer.prev),
+        Bind::Int(payer.jump),
+        Bind::Int(payer_balance.minor()),
+        Bind::Int(payer.totals.begun),
+        Bind::Int(payer.totals.posted),
+        Bind::Int(payer.totals.ended),
+        Bind::Int(payee.prev),
+        Bind::Int(payee.jump),
+        Bind::Int(payee_balance.minor()),
+        Bind::Int(payee.totals.begun),
+        Bind::Int(payee.totals.posted),
+        Bind::Int(payee.totals.ended),
+        Bind::Int(row.step.number()),
+        Bind::Int(transfer.moved.minor()),
+        Bind::Int(i64::from(row.is_pending())),
+        Bind::OptionalInt(transfer.expires_at.map(|at| at.0)),
+        Bind::OptionalInt(row.settles),
+        Bind::OptionalInt(row.settled_by),
+    ]
+}
+
+fn settle(tx: &mut HereTx, settled: &[(i64, i64)]) -> Result<(), Error> {
+    let mut statement = tx.prepare("update transfer set settled_by = ?2, pending = 0 where position = ?1")?;
+    for (begun, by) in settled {
+        statement.run(&[Bind::Int(*begun), Bind::Int(*by)])?;
+    }
+    Ok(())
+}
+
+fn accounts(tx: &mut HereTx, ledger: LedgerId, rows: &[AccountRow]) -> Result<(), Error> {
+    let mut statement = tx.prepare(
+        "insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+                              last_position, entries, begun, posted, ended, spine)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+         on conflict (ledger_id, account_id) do update set
+            balance = excluded.balance, held_out = excluded.held_out, held_in = excluded.held_in,
+            floor = excluded.floor, ceiling = excluded.ceiling, status = excluded.status, as_of = excluded.as_of,
+            last_position = excluded.last_position, entries = excluded.entries, begun = excluded.begun,
+            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine",
+    )?;
+    let mut spine = Vec::new();
+    for row in rows {
+        row.chain.put_spine(&mut spine);
+        let mut values = [Bind::Bytes(&spine); 15];
+        values[0] = id(ledger.0);
+        values[1] = id(row.account.id.0);
+        values[2..14].copy_from_slice(&account_numbers(row).map(Bind::Int));
+        statement.run(&values)?;
+    }
+    Ok(())
+}
+
+fn keys(tx: &mut HereTx, write: &Write) -> Result<(), Error> {
+    let mut statement = tx.prepare(
+        "insert into idempotency (ledger_id, key_digest, transfer_id, at, refused_command, refused_verdict)
+         values (?1, ?2, ?3, ?4, ?5, ?6) on conflict (ledger_id, key_digest) do nothing",
+    )?;
+    for kept in &write.behind.keys {
+        let refusal = kept.refusal_bytes();
+        let (command, verdict) = match &refusal {
+            Some((command, verdict)) => (Bind::Bytes(command), Bind::Bytes(verdict)),
+            None => (Bind::OptionalInt(None), Bind::OptionalInt(None)),
+        };
+        statement.run(&[
+            id(write.ledger.0),
+            id(kept.key.0),
+            id(kept.transfer.0),
+            Bind::Int(kept.at.0),
+            command,
+            verdict,
+        ])?;
+    }
+    Ok(())
+}
+
+const fn id(id: u128) -> Bind<'static> {
+    Bind::Id(id.to_be_bytes())
+}

@@ -1,0 +1,245 @@
+//! What a lane does with the database: taking a ledger, writing batches until their fate is known, writing what lags.
+
+use super::bulk::{self, Right, Write, Written};
+use super::decide::{Decided, Held, Lag, decide};
+use super::durable::Shared;
+use super::lane::Waiting;
+use super::lease::{self, Claim, LedgerRow, SHARE_FOR};
+use super::load::Source;
+use super::mint::IdOrder;
+use super::recover::recover;
+use super::resident::{ById, Resident};
+use super::{Clock, Failure};
+use crate::engine::Engine;
+use crate::store::{Db, Error, Tx};
+use ledger_core::LedgerId;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The first pause between two tries to write; each next one is twice as long, up to [`PAUSE_MAX`].
+const PAUSE_MIN: Duration = Duration::from_millis(2);
+const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// Rows written at a time when everything is to be written.
+const FLUSH_ROWS: usize = 8_192;
+
+/// What a lane works with.
+pub(super) struct Desk {
+    pub(super) db: Db,
+    pub(super) engine: Engine,
+    pub(super) clock: Clock,
+    pub(super) ledger: LedgerId,
+    /// This process, among others on the same database.
+    pub(super) host: u128,
+    pub(super) shared: Shared,
+}
+
+/// How a lane stands to its ledger.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Standing {
+    /// It must ask.
+    None,
+    /// It has the ledger for itself.
+    Owner,
+    /// It takes turns with other hosts.
+    Shared,
+}
+
+impl Desk {
+    pub(super) fn is_embedded(&self) -> bool {
+        matches!(self.db, Db::Sqlite { .. })
+    }
+
+    /// Takes the ledger, alone or in turn with others, and reads what is missing in memory.
+    pub(super) async fn stand(&self, held: &mut Option<Held>) -> Result<Standing, Failure> {
+        let (row, claim) = lease::take(&self.db, self.ledger, self.host).await?.ok_or(Failure::NoLedger)?;
+        match claim {
+            Claim::Taken => Err(Failure::Taken),
+            Claim::Shared => {
+                if held.is_none() {
+                    let mut tx = self.db.begin_read_here().await?;
+                    self.hold(held, &mut tx, &row).await?;
+                }
+                Ok(Standing::Shared)
+            }
+            Claim::Free => {
+                let mut tx = self.db.begin_read_here().await?;
+                self.hold(held, &mut tx, &row).await?;
+                drop(tx);
+                self.shared.durable(row.head.seq, &self.db);
+                Ok(Standing::Owner)
+            }
+        }
+    }
+
+    /// Brings the memory to where the ledger's row is.
+    async fn hold(&self, held: &mut Option<Held>, tx: &mut Tx, row: &LedgerRow) -> Result<(), Failure> {
+        if let Some(held) = held
+            && held.head == row.head
+        {
+            held.epoch = row.epoch;
+            return Ok(());
+        }
+        *held = None;
+        let mut resident = Resident::new(row.flushed);
+        recover(tx, self.ledger, row.flushed, &row.head, &mut resident).await?;
+        self.shared.replace(resident);
+        *held = Some(Held {
+            ledger: self.ledger,
+            resident: Arc::clone(&self.shared.resident),
+            head: row.head,
+            epoch: row.epoch,
+            minted: IdOrder::after_others(row.head.last_id),
+            recent: ById::default(),
+        });
+        Ok(())
+    }
+
+    /// Writes a batch that was decided on what this host alone has, again and again until its fate is known.
+    pub(super) async fn write(
+        &self,
+        decided: &Decided,
+        waiting: &[Waiting],
+        try_for: Duration,
+    ) -> Result<Written, Failure> {
+        let Some(write) = &decided.write else { return Ok(Written { wanted: false }) };
+        let (started, mut pause, mut unknown) = (Instant::now(), PAUSE_MIN, false);
+        loop {
+            let error = match self.attempt(write, decided, waiting).await {
+                Ok(Some(written)) => return Ok(written),
+                // The head is elsewhere: perhaps an earlier attempt moved it there.
+                Ok(None) if unknown && self.is_durable(write).await? => return Ok(Written { wanted: false }),
+                Ok(None) => return Err(Failure::Lost),
+                Err(Failure::Store(error @ (Error::Retry(_) | Error::Unavailable(_)))) => error,
+                Err(failure) => return Err(failure),
+            };
+            if error.outcome_unknown() {
+                tracing::warn!(error = &error as &dyn std::error::Error, "posting: the fate of a commit is unknown");
+                unknown = true;
+            }
+            if started.elapsed() > try_for {
+                return Err(error.into());
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+            if unknown && self.is_durable(write).await.unwrap_or(false) {
+                return Ok(Written { wanted: false });
+            }
+        }
+    }
+
+    async fn attempt(&self, write: &Write, decided: &Decided, waiting: &[Waiting]) -> Result<Option<Written>, Failure> {
+        if decided.accepted.is_empty() {
+            return Ok(bulk::write_alone(&self.db, write).await?);
+        }
+        let mut tx = self.db.begin_here().await?;
+        let written = bulk::write_in(&mut tx, write).await?;
+        if written.is_some() {
+            companions(&mut tx, decided, waiting).await?;
+            tx.commit().await?;
+        }
+        Ok(written)
+    }
+
+    /// Whether the journal has the record of this write.
+    async fn is_durable(&self, write: &Write) -> Result<bool, Error> {
+        let sql = "select hash from journal where ledger_id = $1 and seq = $2";
+        let row = self.db.fetch_optional(sql, vec![self.ledger.0.into(), write.after.seq.into()]).await?;
+        Ok(row.map(|row| row.bytes("hash")).transpose()?.is_some_and(|hash| hash == write.after.hash))
+    }
+
+    /// Decides and writes a batch in turn with other hosts, under the lock of the ledger's row.
+    pub(super) async fn post_shared(&self, held: &mut Held, waiting: &[Waiting]) -> Result<Decided, Failure> {
+        let mut tx = self.db.begin_here().await?;
+        let row = lease::lock(&mut tx, self.ledger).await?.ok_or(Failure::NoLedger)?;
+        if row.claim(self.host) != Claim::Shared {
+            return Err(Failure::Lost);
+        }
+        let mut on = 0;
+        if held.head != row.head {
+            // Another host posted: what was read before may be old, and it may post again.
+            on = SHARE_FOR;
+            let mut fresh = None;
+            self.hold(&mut fresh, &mut tx, &row).await?;
+            *held = fresh.ok_or(Failure::Lost)?;
+        }
+        held.epoch = row.epoch;
+        let mut source = Source { db: &self.db, lent: Some(&mut tx), own: None };
+        let (clock, right) = ((self.clock)(), Right::Shared { on });
+        let decided = decide(&mut source, &self.engine, held, waiting, clock, Lag::Through, right).await?;
+        let Some(write) = &decided.write else { return Ok(decided) };
+        bulk::write_in(&mut tx, write).await?.ok_or(Failure::Lost)?;
+        companions(&mut tx, &decided, waiting).await?;
+        match tx.commit().await {
+            Ok(()) => Ok(decided),
+            Err(error) if error.outcome_unknown() => self.settle_unknown(decided, error).await,
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until the database tells whether a commit was durable. While its transaction is under way, the row is locked.
+    async fn settle_unknown(&self, decided: Decided, error: Error) -> Result<Decided, Failure> {
+        let Some(write) = &decided.write else { return Ok(decided) };
+        let (started, mut pause) = (Instant::now(), PAUSE_MIN);
+        while started.elapsed() < Duration::from_secs(10) {
+            tracing::warn!(error = &error as &dyn std::error::Error, "posting: the fate of a commit is unknown");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE_MAX);
+            let Ok(mut tx) = self.db.begin_here().await else { continue };
+            if lease::lock(&mut tx, self.ledger).await.is_ok()
+                && let Ok(durable) = self.is_durable(write).await
+            {
+                return if durable { Ok(decided) } else { Err(Failure::Lost) };
+            }
+        }
+        Err(error.into())
+    }
+
+    /// Writes some rows that lag, and nothing else.
+    pub(super) async fn flush(&self, held: &mut Held, rows: usize, right: Right) -> Result<Written, Failure> {
+        let behind = super::locked(&held.resident).next(rows, held.head.mark());
+        let write = Write {
+            ledger: self.ledger,
+            epoch: held.epoch,
+            right,
+            before: held.head,
+            after: held.head,
+            body: None,
+            appended: vec![],
+            settled: vec![],
+            counts: [0; 3],
+            behind,
+        };
+        let written = bulk::write_alone(&self.db, &write).await?.ok_or(Failure::Lost)?;
+        Ok(written)
+    }
+
+    /// Writes everything that lags, and lets the ledger go for others to share.
+    pub(super) async fn flush_all(&self, held: &mut Held) -> Result<(), Failure> {
+        loop {
+            let written = self.flush(held, FLUSH_ROWS, Right::Owner).await?;
+            if super::locked(&held.resident).is_flushed() {
+                // Nobody waits when the host itself is about to end.
+                let on = if written.wanted { SHARE_FOR } else { -1 };
+                self.flush(held, 0, Right::Shared { on }).await?;
+                return Ok(());
+            }
+        }
+    }
+}
+
+/// Runs what must become durable with a batch, for those who were accepted.
+async fn companions(tx: &mut Tx, decided: &Decided, waiting: &[Waiting]) -> Result<(), Failure> {
+    for place in &decided.accepted {
+        for statement in &waiting[*place].companions {
+            match tx.execute(statement.sql, statement.values.clone()).await {
+                Ok(_) => {}
+                Err(Error::Constraint { name }) => {
+                    return Err(Failure::Companion { place: *place, constraint: name });
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+    Ok(())
+}

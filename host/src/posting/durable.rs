@@ -1,0 +1,102 @@
+//! What a lane lets others see: accounts as it has them in memory, but only once they are durable.
+
+use super::bulk::LEASE;
+use super::resident::Resident;
+use super::rows::AccountRow;
+use crate::store::Db;
+use ledger_core::AccountId;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// How much sooner than the database a host believes that its lease has run out.
+const MARGIN: Duration = Duration::from_millis(500);
+
+/// Of one lane.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) resident: Arc<Mutex<Resident>>,
+    durable: watch::Sender<Durable>,
+    closing: AtomicBool,
+}
+
+/// How far the database has what is in memory.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Durable {
+    /// Grows whenever the memory is emptied.
+    generation: u64,
+    seq: i64,
+    /// Until when nobody else can have posted. None: anybody may.
+    owned_until: Option<Instant>,
+}
+
+impl Default for Shared {
+    fn default() -> Shared {
+        Shared { resident: Arc::default(), durable: watch::Sender::default(), closing: AtomicBool::new(false) }
+    }
+}
+
+impl Shared {
+    /// The account as this lane has it, once that is durable; `None` when the database must be asked.
+    pub(super) async fn account(&self, id: AccountId) -> Option<AccountRow> {
+        let mut durable = self.durable.subscribe();
+        loop {
+            let (row, seen) = {
+                let resident = super::locked(&self.resident);
+                (resident.account(id)?.clone(), *durable.borrow_and_update())
+            };
+            if seen.owned_until.is_none_or(|until| until < Instant::now()) {
+                return None;
+            }
+            let settled =
+                |now: &Durable| now.generation != seen.generation || now.owned_until.is_none() || now.seq >= row.as_of;
+            let now = *durable.wait_for(settled).await.ok()?;
+            if now.generation == seen.generation && now.seq >= row.as_of {
+                return Some(row);
+            }
+        }
+    }
+
+    /// Everything up to this record is durable, and the ledger is this host's.
+    pub(super) fn durable(&self, seq: i64, db: &Db) {
+        let lease = match db {
+            // One process has the file.
+            Db::Sqlite { .. } => Duration::from_secs(1 << 30),
+            Db::Postgres(_) => Duration::from_micros(LEASE.unsigned_abs()) - MARGIN,
+        };
+        self.durable.send_modify(|durable| {
+            (durable.seq, durable.owned_until) = (seq, Some(Instant::now() + lease));
+        });
+    }
+
+    /// The ledger is not this host's alone any more.
+    pub(super) fn disown(&self) {
+        self.durable.send_modify(|durable| durable.owned_until = None);
+    }
+
+    /// Empties the memory.
+    pub(super) fn forget(&self) {
+        let mut resident = super::locked(&self.resident);
+        *resident = Resident::default();
+        self.durable.send_modify(|durable| {
+            *durable = Durable { generation: durable.generation + 1, ..Durable::default() };
+        });
+    }
+
+    /// Puts this in the memory's place, of a ledger whose journal ends at `seq`.
+    pub(super) fn replace(&self, by: Resident) {
+        let mut resident = super::locked(&self.resident);
+        *resident = by;
+        self.durable.send_modify(|durable| durable.generation += 1);
+    }
+
+    pub(super) fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether the lane is to write everything before it ends.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,76 @@
+//! Finding transfers by id: in the index, or, for immediate transfers whose ids came in order, in the record whose last id
+//! reaches them. Deciding which ids need the index is in `mint.rs`.
+
+use super::rows::{TRANSFERS, TransferRow, transfer_row};
+use crate::store::{Error, Row, Tx, Value};
+use const_format::{concatcp, formatcp};
+use ledger_core::{LedgerId, TransferId};
+use std::collections::HashSet;
+
+/// The first record whose last id is at least $2, by halving: where an id that came in order must be.
+const SEARCH: &str = "with recursive search(below, upto) as (
+    select cast(0 as bigint), head_seq from ledger where ledger_id = $1 and last_id >= $2
+    union all
+    select case when j.last_id < $2 then j.seq else s.below end, case when j.last_id < $2 then s.upto else j.seq end
+    from search s join journal j on j.ledger_id = $1 and j.seq = (s.below + s.upto) / 2
+    where s.upto - s.below > 1
+ )
+ select j.first_position, j.last_position, j.last_id
+ from search s join journal j on j.ledger_id = $1 and j.seq = s.upto where s.upto - s.below = 1";
+
+/// The rows of one record that began a transfer and are not in the index; one of them, or all.
+const UNINDEXED: &str = concatcp!(
+    TRANSFERS,
+    " and b.position > $2 and b.position <= $3 and not b.indexed and b.settles is null and ($4 is null or b.transfer_id = $4)"
+);
+
+/// Transfers by id, as they stand: the row that began each, and the one that settled it if there is one.
+pub(super) async fn transfers(tx: &mut Tx, ledger: LedgerId, ids: &[TransferId]) -> Result<Vec<TransferRow>, Error> {
+    let keys: Vec<Value> = ids.iter().map(|id| id.0.into()).collect();
+    let rows =
+        tx.fetch_among(formatcp!("{TRANSFERS} and b.indexed and b.transfer_id"), &[ledger.0.into()], &keys, "").await?;
+    let mut found: Vec<TransferRow> = rows.iter().map(transfer_row).collect::<Result<_, _>>()?;
+    if found.len() < ids.len() {
+        let here: HashSet<TransferId> = found.iter().map(|row| row.transfer.id).collect();
+        let mut rest: Vec<TransferId> = ids.iter().filter(|id| !here.contains(id)).copied().collect();
+        rest.sort_unstable();
+        found.extend(in_order(tx, ledger, &rest).await?);
+    }
+    Ok(found)
+}
+
+/// Where the transfer of this id began.
+pub(super) async fn position(tx: &mut Tx, ledger: LedgerId, id: TransferId) -> Result<Option<i64>, Error> {
+    Ok(transfers(tx, ledger, &[id]).await?.pop().map(|row| row.position))
+}
+
+/// Those of these ids, which ascend, that are not in the index. Ids that fall into one record cost one search together.
+async fn in_order(tx: &mut Tx, ledger: LedgerId, mut ids: &[TransferId]) -> Result<Vec<TransferRow>, Error> {
+    let mut found = vec![];
+    while let Some(first) = ids.first() {
+        let Some(record) = tx.fetch_optional(SEARCH, vec![ledger.0.into(), first.0.into()]).await? else {
+            // Greater than every id that came in order.
+            break;
+        };
+        let last = record.id("last_id")?;
+        let (mine, rest) = ids.split_at(ids.partition_point(|id| id.0 <= last));
+        let only = if let [id] = mine { Some(id.0) } else { None };
+        if mine.is_empty() {
+            return Err(Error::Corrupt("the last id of a ledger is beyond that of its journal".into()));
+        }
+        let rows = tx.fetch_all(UNINDEXED, extent(ledger, &record, only)?).await?;
+        for row in &rows {
+            let id = TransferId(row.id("transfer_id")?);
+            if mine.binary_search(&id).is_ok() {
+                found.push(transfer_row(row)?);
+            }
+        }
+        ids = rest;
+    }
+    Ok(found)
+}
+
+fn extent(ledger: LedgerId, record: &Row, only: Option<u128>) -> Result<Vec<Value>, Error> {
+    let (first, last) = (record.int("first_position")?, record.int("last_position")?);
+    Ok(vec![ledger.0.into(), first.into(), last.into(), Value::Id(only)])
+}

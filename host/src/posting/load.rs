@@ -1,0 +1,222 @@
+//! What a batch is decided against: from the lane's memory, and from the database what is not there.
+
+use super::find;
+use super::idempotency::{self, Kept};
+use super::lane::Waiting;
+use super::mint::IdOrder;
+use super::resident::{ById, Resident};
+use super::rows::{self, TransferRow};
+use super::{Book, Entry};
+use crate::store::{Db, Error, Tx};
+use ledger_core::{AccountId, Command, Item, Key, LedgerId, Timestamp, TransferId};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::Mutex;
+
+/// What was loaded for a batch.
+#[derive(Debug)]
+pub(super) struct Loaded {
+    /// The commands in order; ids are made, and keys that are known have become the ids they stand for.
+    pub(super) items: Vec<Item>,
+    /// Where the accounts are that the batch may touch.
+    pub(super) places: Vec<u32>,
+    pub(super) transfers: ById<TransferId, TransferRow>,
+    /// Keys that an earlier batch kept.
+    pub(super) known: HashSet<Key>,
+    /// The last id that was made.
+    pub(super) minted: IdOrder,
+}
+
+/// Where to read: a transaction that was lent, or one that is begun when something is to be read at all.
+pub(super) struct Source<'s> {
+    pub(super) db: &'s Db,
+    pub(super) lent: Option<&'s mut Tx>,
+    pub(super) own: Option<Tx>,
+}
+
+impl<'s> Source<'s> {
+    /// A transaction of its own, on a thread that may block.
+    pub(super) const fn of(db: &'s Db) -> Source<'s> {
+        Source { db, lent: None, own: None }
+    }
+
+    async fn tx(&mut self) -> Result<&mut Tx, Error> {
+        if let Some(tx) = &mut self.lent {
+            return Ok(tx);
+        }
+        if self.own.is_none() {
+            self.own = Some(self.db.begin_read_here().await?);
+        }
+        self.own.as_mut().ok_or_else(|| Error::Unavailable("the transaction was closed".into()))
+    }
+}
+
+/// The ledger as the lane has it before the batch.
+#[derive(Clone, Copy)]
+pub(super) struct Before<'l> {
+    pub(super) ledger: LedgerId,
+    pub(super) resident: &'l Mutex<Resident>,
+    /// Transfers that were begun or settled by batches that may not be durable yet.
+    pub(super) recent: &'l ById<TransferId, TransferRow>,
+    /// The last id that was made.
+    pub(super) minted: IdOrder,
+    pub(super) now: Timestamp,
+}
+
+/// Loads what the commands touch: keys, then transfers, then accounts.
+pub(super) async fn load(source: &mut Source<'_>, before: Before<'_>, waiting: &[Waiting]) -> Result<Loaded, Error> {
+    let (mut items, minted) = items(before, waiting);
+    let kept = keys(source, before, &items).await?;
+    resolve_keys(&mut items, &kept);
+    let transfers = transfers(source, before, waiting, &items, &kept).await?;
+    let places = accounts(source, before, &items, &transfers).await?;
+    Ok(Loaded { items, places, transfers, known: kept.into_keys().collect(), minted })
+}
+
+impl Loaded {
+    /// As the component is asked.
+    pub(super) fn book(&self, resident: &Resident) -> Book {
+        Book {
+            accounts: self.places.iter().map(|place| resident.at(*place).account).collect(),
+            transfers: self.transfers.values().map(|row| row.transfer).collect(),
+        }
+    }
+}
+
+/// The commands, with an id of their own where one is to be made.
+fn items(before: Before<'_>, waiting: &[Waiting]) -> (Vec<Item>, IdOrder) {
+    let mut order = before.minted;
+    let mut items = Vec::with_capacity(entries(waiting).count());
+    for entry in entries(waiting) {
+        let mut item = Item { command: entry.command, linked: entry.linked };
+        if let Command::Create(create) = &mut item.command
+            && entry.minted
+        {
+            create.id = order.mint(before.now);
+        }
+        items.push(item);
+    }
+    (items, order)
+}
+
+pub(super) fn entries(waiting: &[Waiting]) -> impl Iterator<Item = &Entry> {
+    waiting.iter().flat_map(|waiting| &waiting.entries)
+}
+
+/// What earlier batches kept of the commands' keys.
+async fn keys(source: &mut Source<'_>, before: Before<'_>, items: &[Item]) -> Result<ById<Key, Kept>, Error> {
+    let keys: BTreeSet<Key> = items.iter().filter_map(|item| key_of(&item.command)).collect();
+    let (mut kept, mut unknown) = (ById::default(), vec![]);
+    {
+        let resident = super::locked(before.resident);
+        for key in keys {
+            match resident.key(key) {
+                Some(known) => drop(kept.insert(key, known.clone())),
+                None => unknown.push(key),
+            }
+        }
+    }
+    if !unknown.is_empty() {
+        let stored = idempotency::load(source.tx().await?, before.ledger, &unknown).await?;
+        kept.extend(stored.into_iter().map(|kept| (kept.key, kept)));
+    }
+    Ok(kept)
+}
+
+pub(super) const fn key_of(command: &Command) -> Option<Key> {
+    match command {
+        Command::Create(create) => create.key,
+        _ => None,
+    }
+}
+
+/// A key that came before, in an earlier batch or in this one, stands for the transfer of the first command that had it.
+fn resolve_keys(items: &mut [Item], kept: &ById<Key, Kept>) {
+    let mut first: ById<Key, TransferId> = kept.iter().map(|(key, kept)| (*key, kept.transfer)).collect();
+    for item in items {
+        if let Command::Create(create) = &mut item.command
+            && let Some(key) = create.key
+        {
+            create.id = *first.entry(key).or_insert(create.id);
+        }
+    }
+}
+
+/// The transfers that the commands settle or may repeat.
+async fn transfers(
+    source: &mut Source<'_>,
+    before: Before<'_>,
+    waiting: &[Waiting],
+    items: &[Item],
+    kept: &ById<Key, Kept>,
+) -> Result<ById<TransferId, TransferRow>, Error> {
+    let (mut found, mut stored) = (ById::default(), BTreeSet::new());
+    for (item, entry) in items.iter().zip(entries(waiting)) {
+        let id = match &item.command {
+            Command::Settle(settle) => settle.transfer,
+            Command::Create(create) => match create.key.and_then(|key| kept.get(&key)) {
+                Some(kept) => {
+                    if let Some(transfer) = kept.refused_transfer() {
+                        found.insert(transfer.id, TransferRow { transfer, position: 0 });
+                        continue;
+                    }
+                    create.id
+                }
+                // An id that was made for this command is nobody else's, nor is one of the same batch stored.
+                None if entry.minted => continue,
+                None => create.id,
+            },
+            _ => continue,
+        };
+        match before.recent.get(&id) {
+            Some(row) => drop(found.insert(id, row.clone())),
+            None => drop(stored.insert(id)),
+        }
+    }
+    let stored: Vec<TransferId> = stored.into_iter().filter(|id| !found.contains_key(id)).collect();
+    if !stored.is_empty() {
+        let rows = find::transfers(source.tx().await?, before.ledger, &stored).await?;
+        found.extend(rows.into_iter().map(|row| (row.transfer.id, row)));
+    }
+    Ok(found)
+}
+
+/// Where the accounts are that the commands touch, each once; what is not in memory is read into it.
+async fn accounts(
+    source: &mut Source<'_>,
+    before: Before<'_>,
+    items: &[Item],
+    transfers: &ById<TransferId, TransferRow>,
+) -> Result<Vec<u32>, Error> {
+    let named = items.iter().flat_map(|item| named_accounts(&item.command)).flatten();
+    let settled = transfers.values().flat_map(|row| [row.transfer.payer, row.transfer.payee]);
+    let (mut places, mut missing) = (Vec::with_capacity(items.len() * 2), vec![]);
+    {
+        let resident = super::locked(before.resident);
+        for id in named.chain(settled) {
+            match resident.place(id) {
+                Some(place) => places.push(place),
+                None => missing.push(id),
+            }
+        }
+    }
+    if !missing.is_empty() {
+        missing.sort_unstable();
+        missing.dedup();
+        let rows = rows::load_accounts(source.tx().await?, before.ledger, &missing).await?;
+        let mut resident = super::locked(before.resident);
+        places.extend(rows.into_iter().map(|row| resident.admit(row)));
+    }
+    places.sort_unstable();
+    places.dedup();
+    Ok(places)
+}
+
+fn named_accounts(command: &Command) -> [Option<AccountId>; 2] {
+    match command {
+        Command::OpenAccount(open) => [Some(open.account), None],
+        Command::SetLimits(limits) => [Some(limits.account), None],
+        Command::SetStatus(status) => [Some(status.account), None],
+        Command::Create(create) => [Some(create.payer), Some(create.payee)],
+        Command::Settle(_) => [None, None],
+    }
+}

@@ -1,0 +1,257 @@
+//! What a lane keeps in memory of its ledger: accounts as they are now, and which of them the database has not been given yet.
+//!
+//! Rows are written behind in *sweeps*: the accounts that changed are taken in the order of their ids, and each batch writes a few
+//! of them with it, so that no batch waits for a bulk write and neighbours share a page. When a sweep has gone through, the database
+//! has everything up to the record with which it began.
+//!
+//! Invariant: an account that is not here has its current state in the database.
+
+use super::idempotency::Kept;
+use super::rows::AccountRow;
+use foldhash::fast::RandomState;
+use ledger_core::{AccountId, Key};
+use std::collections::HashMap;
+
+/// A map keyed by ids.
+pub(super) type ById<K, V> = HashMap<K, V, RandomState>;
+
+/// How many rows of `transfer` a sweep may take to go through. After a crash at most twice as many are read again, which takes
+/// a second or two.
+const SWEEP_POSITIONS: i64 = 1_000_000;
+
+/// The most accounts that are kept when nothing of them waits to be written: some 300 MB.
+const ACCOUNTS_MAX: usize = 1_500_000;
+
+/// A place in the journal, and the last row of `transfer` that came from it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Mark {
+    pub(super) seq: i64,
+    pub(super) position: i64,
+}
+
+/// Accounts and keys of one ledger.
+#[derive(Default, Debug)]
+pub(super) struct Resident {
+    places: ById<AccountId, u32>,
+    slots: Vec<Slot>,
+    /// Places of the accounts that changed and are not in the sweep.
+    dirty: Vec<u32>,
+    sweep: Sweep,
+    /// Keys that the database may not have yet.
+    keys: ById<Key, Kept>,
+    /// Those of them that came after the sweep began.
+    fresh_keys: Vec<Key>,
+    /// Those of the sweep before: their rows may be on their way still.
+    written_keys: Vec<Key>,
+    /// The database has everything up to here.
+    flushed: Mark,
+}
+
+#[derive(Clone, Debug)]
+struct Slot {
+    row: AccountRow,
+    /// Waits in `dirty` or in the rest of the sweep.
+    waits: bool,
+}
+
+/// The rows that are being written behind, in the order of their ids.
+#[derive(Default, Debug)]
+struct Sweep {
+    accounts: Vec<u32>,
+    accounts_done: usize,
+    keys: Vec<Key>,
+    keys_done: usize,
+    /// The end of the journal when the sweep began.
+    began: Mark,
+}
+
+/// How accounts and keys were before a batch.
+#[derive(Debug)]
+pub(super) struct Undo {
+    slots: Vec<(u32, Slot)>,
+    opened: usize,
+    changed: usize,
+    kept: usize,
+}
+
+/// Rows to be written with a batch.
+#[derive(Default, Debug)]
+pub(super) struct Slice {
+    pub(super) accounts: Vec<AccountRow>,
+    pub(super) keys: Vec<Kept>,
+    /// What the database has everything up to, once they are written.
+    pub(super) flushed: Mark,
+}
+
+impl Resident {
+    /// Of a ledger of which the database has everything up to `flushed`.
+    pub(super) fn new(flushed: Mark) -> Resident {
+        Resident { flushed, sweep: Sweep { began: flushed, ..Sweep::default() }, ..Resident::default() }
+    }
+
+    /// The account as it is now, if it is here.
+    pub(super) fn account(&self, id: AccountId) -> Option<&AccountRow> {
+        self.place(id).map(|place| self.at(place))
+    }
+
+    /// Where the account is.
+    pub(super) fn place(&self, id: AccountId) -> Option<u32> {
+        self.places.get(&id).copied()
+    }
+
+    pub(super) fn at(&self, place: u32) -> &AccountRow {
+        &self.slots[place as usize].row
+    }
+
+    /// Takes in an account as the database has it.
+    pub(super) fn admit(&mut self, row: AccountRow) -> u32 {
+        let place = u32::try_from(self.slots.len()).expect("fewer than 2^32 accounts fit into memory");
+        self.places.insert(row.account.id, place);
+        self.slots.push(Slot { row, waits: false });
+        place
+    }
+
+    /// The account, to be changed; it then waits to be written.
+    pub(super) fn change(&mut self, place: u32) -> &mut AccountRow {
+        let slot = &mut self.slots[place as usize];
+        if !slot.waits {
+            slot.waits = true;
+            self.dirty.push(place);
+        }
+        &mut slot.row
+    }
+
+    /// What a key stands for that the database may not have yet.
+    pub(super) fn key(&self, key: Key) -> Option<&Kept> {
+        self.keys.get(&key)
+    }
+
+    pub(super) fn keep(&mut self, kept: Kept) {
+        self.fresh_keys.push(kept.key);
+        self.keys.insert(kept.key, kept);
+    }
+
+    /// Whether the database has everything.
+    pub(super) fn is_flushed(&self) -> bool {
+        self.dirty.is_empty() && self.fresh_keys.is_empty() && self.sweep.is_done()
+    }
+
+    /// What is due to be written with the batch that ends at `head`, so that a sweep goes through in time.
+    pub(super) fn due(&mut self, head: Mark) -> Slice {
+        if self.sweep.is_done() {
+            self.begin_sweep(head);
+        }
+        let passed = (head.position - self.sweep.began.position).clamp(0, SWEEP_POSITIONS);
+        let share = |all: usize, done: usize| {
+            let due = i128::try_from(all).unwrap_or(i128::MAX) * i128::from(passed) / i128::from(SWEEP_POSITIONS);
+            usize::try_from(due).unwrap_or(all).saturating_sub(done)
+        };
+        let accounts = share(self.sweep.accounts.len(), self.sweep.accounts_done);
+        let keys = share(self.sweep.keys.len(), self.sweep.keys_done);
+        self.take(accounts, keys, head)
+    }
+
+    /// The next rows to be written, at most `most` accounts and as many keys; `head` is the end of the journal.
+    pub(super) fn next(&mut self, most: usize, head: Mark) -> Slice {
+        if self.sweep.is_done() {
+            self.begin_sweep(head);
+        }
+        self.take(most, most, head)
+    }
+
+    fn begin_sweep(&mut self, head: Mark) {
+        // By now the batches that wrote the keys of the sweep before the last are durable.
+        for key in std::mem::replace(&mut self.written_keys, std::mem::take(&mut self.sweep.keys)) {
+            self.keys.remove(&key);
+        }
+        let mut accounts = std::mem::take(&mut self.dirty);
+        accounts.sort_unstable_by_key(|place| self.at(*place).account.id);
+        let mut keys = std::mem::take(&mut self.fresh_keys);
+        keys.sort_unstable();
+        self.sweep = Sweep { accounts, accounts_done: 0, keys, keys_done: 0, began: head };
+    }
+
+    fn take(&mut self, accounts: usize, keys: usize, head: Mark) -> Slice {
+        let sweep = &mut self.sweep;
+        let end = (sweep.accounts_done + accounts).min(sweep.accounts.len());
+        let places = &sweep.accounts[sweep.accounts_done..end];
+        let mut slice = Slice { accounts: Vec::with_capacity(places.len()), ..Slice::default() };
+        for place in places {
+            let slot = &mut self.slots[*place as usize];
+            // Written with its batch in the meantime, because its limits or its status changed.
+            if std::mem::take(&mut slot.waits) {
+                slice.accounts.push(slot.row.clone());
+            }
+        }
+        sweep.accounts_done = end;
+        let end = (sweep.keys_done + keys).min(sweep.keys.len());
+        slice.keys.extend(sweep.keys[sweep.keys_done..end].iter().filter_map(|key| self.keys.get(key).cloned()));
+        sweep.keys_done = end;
+        if sweep.is_done() {
+            let rest = !self.dirty.is_empty() || !self.fresh_keys.is_empty();
+            self.flushed = if rest { sweep.began } else { head };
+        }
+        slice.flushed = self.flushed;
+        slice
+    }
+
+    /// Accounts that must be written with the batch that changed them.
+    pub(super) fn write_through(&mut self, places: impl Iterator<Item = u32>, slice: &mut Slice) {
+        for place in places {
+            let slot = &mut self.slots[place as usize];
+            if std::mem::take(&mut slot.waits) {
+                slice.accounts.push(slot.row.clone());
+            }
+        }
+    }
+
+    /// What the database has everything up to, as far as it was told.
+    pub(super) const fn flushed(&self) -> Mark {
+        self.flushed
+    }
+
+    /// What [`Resident::restore`] needs to undo a batch that changes these accounts, opens others, keeps keys, and takes nothing of
+    /// the sweep.
+    pub(super) fn remember(&self, places: &[u32]) -> Undo {
+        let slot = |place: &u32| (*place, self.slots[*place as usize].clone());
+        let (opened, changed, kept) = (self.slots.len(), self.dirty.len(), self.fresh_keys.len());
+        Undo { slots: places.iter().map(slot).collect(), opened, changed, kept }
+    }
+
+    /// Puts everything back to where it was.
+    pub(super) fn restore(&mut self, undo: Undo) {
+        for slot in self.slots.drain(undo.opened..) {
+            self.places.remove(&slot.row.account.id);
+        }
+        for (place, slot) in undo.slots {
+            self.slots[place as usize] = slot;
+        }
+        self.dirty.truncate(undo.changed);
+        for key in self.fresh_keys.drain(undo.kept..) {
+            self.keys.remove(&key);
+        }
+    }
+
+    /// Drops the accounts that the database has as they are here, when there are too many. Only while nothing is on its way to the
+    /// database: what was just written could not be read back yet.
+    pub(super) fn trim(&mut self) {
+        if self.slots.len() <= ACCOUNTS_MAX || !self.sweep.is_done() {
+            return;
+        }
+        let slots = std::mem::take(&mut self.slots);
+        self.places = ById::default();
+        self.dirty.clear();
+        for slot in slots.into_iter().filter(|slot| slot.waits) {
+            let place = self.admit(slot.row);
+            self.change(place);
+        }
+        self.sweep.accounts.clear();
+        self.sweep.accounts_done = 0;
+    }
+}
+
+impl Sweep {
+    fn is_done(&self) -> bool {
+        self.accounts_done == self.accounts.len() && self.keys_done == self.keys.len()
+    }
+}

@@ -1,0 +1,101 @@
+//! PostgreSQL with a column at a time: one statement for a whole batch, whose placeholders are arrays for `unnest` and `any`.
+
+use super::{Db, Error, Row, Tx, Value, value};
+use sqlx::postgres::PgArguments;
+use sqlx::{Arguments, AssertSqlSafe, PgConnection, SqlSafeStr};
+use uuid::Uuid;
+
+/// The values of one column, for all rows of a batch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Column {
+    /// Integers.
+    Ints(Vec<i64>),
+    /// Integers, or null.
+    OptionalInts(Vec<Option<i64>>),
+    /// 128-bit ids.
+    Ids(Vec<Uuid>),
+    /// Texts.
+    Texts(Vec<String>),
+    /// Bytes.
+    Bytes(Vec<Vec<u8>>),
+    /// Bytes, or null.
+    OptionalBytes(Vec<Option<Vec<u8>>>),
+    /// True or false.
+    Bools(Vec<bool>),
+}
+
+impl Column {
+    /// Of 128-bit ids.
+    pub fn ids(ids: impl IntoIterator<Item = u128>) -> Column {
+        Column::Ids(ids.into_iter().map(Uuid::from_u128).collect())
+    }
+
+    /// Of keys, which are of one type: ids, texts or integers. Null is no key.
+    pub(super) fn of(keys: &[Value]) -> Column {
+        let int = |key: &Value| if let Value::Int(Some(int)) = key { Some(*int) } else { None };
+        let id = |key: &Value| if let Value::Id(Some(id)) = key { Some(*id) } else { None };
+        let text = |key: &Value| if let Value::Text(Some(text)) = key { Some(text.clone()) } else { None };
+        match keys.first() {
+            Some(Value::Id(_)) => Column::ids(keys.iter().filter_map(id)),
+            Some(Value::Text(_)) => Column::Texts(keys.iter().filter_map(text).collect()),
+            _ => Column::Ints(keys.iter().filter_map(int).collect()),
+        }
+    }
+
+    fn add_to(self, arguments: &mut PgArguments) -> Result<(), Error> {
+        Ok(match self {
+            Column::Ints(column) => arguments.add(column),
+            Column::OptionalInts(column) => arguments.add(column),
+            Column::Ids(column) => arguments.add(column),
+            Column::Texts(column) => arguments.add(column),
+            Column::Bytes(column) => arguments.add(column),
+            Column::OptionalBytes(column) => arguments.add(column),
+            Column::Bools(column) => arguments.add(column),
+        }?)
+    }
+}
+
+impl Db {
+    /// Runs one statement of PostgreSQL in a transaction of its own, and so in one round trip: `values` are its first placeholders,
+    /// `columns` the arrays after them.
+    ///
+    /// # Errors
+    /// See [`Error`]; always on SQLite.
+    pub async fn bulk(&self, sql: &str, values: Vec<Value>, columns: Vec<Column>) -> Result<Vec<Row>, Error> {
+        match self {
+            Db::Sqlite { .. } => Err(not_here()),
+            Db::Postgres(pool) => fetch_all(&mut *pool.acquire().await?, sql, values, columns).await,
+        }
+    }
+}
+
+impl Tx {
+    /// [`Db::bulk`] in this transaction.
+    ///
+    /// # Errors
+    /// See [`Error`]; always on SQLite.
+    pub async fn bulk(&mut self, sql: &str, values: Vec<Value>, columns: Vec<Column>) -> Result<Vec<Row>, Error> {
+        match self {
+            Tx::Sqlite { .. } | Tx::Here(_) => Err(not_here()),
+            Tx::Postgres(tx) => fetch_all(&mut *tx, sql, values, columns).await,
+        }
+    }
+}
+
+fn not_here() -> Error {
+    Error::Statement("SQLite has no arrays".into())
+}
+
+pub(super) async fn fetch_all(
+    connection: &mut PgConnection,
+    sql: &str,
+    values: Vec<Value>,
+    columns: Vec<Column>,
+) -> Result<Vec<Row>, Error> {
+    let mut arguments = value::for_postgres(values)?;
+    for column in columns {
+        column.add_to(&mut arguments)?;
+    }
+    let query = sqlx::query_with(AssertSqlSafe(sql).into_sql_str(), arguments);
+    Ok(query.fetch_all(connection).await?.into_iter().map(Row::Postgres).collect())
+}
