@@ -68,7 +68,7 @@ impl Db {
                     SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
                 let here = || Arc::new(Mutex::new(Writer::new(options.get_filename().to_owned(), BUSY_TIMEOUT)));
                 let (turn, reader) = (here(), here());
-                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn, reader })
+                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn, reader, faults: None })
             }
             Some("postgres" | "postgresql") => {
                 let options = PgConnectOptions::from_str(address)
@@ -78,7 +78,7 @@ impl Db {
                 // A first connection of its own says why when there is none; a pool would only say that it waited.
                 options.connect().await?.close().await?;
                 let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
-                Ok(Db::Postgres(pool.connect_with(options).await?))
+                Ok(Db::Postgres { pool: pool.connect_with(options).await?, faults: None })
             }
             _ => Err(Error::Address("DATABASE_URL must begin with sqlite: or postgres://".into())),
         }
@@ -96,7 +96,7 @@ fn wrong_address(error: sqlx::Error) -> Error {
 pub async fn migrate(db: &Db) -> Result<(), Error> {
     match db {
         Db::Sqlite { pool, .. } => SQLITE.run(pool).await?,
-        Db::Postgres(pool) => POSTGRES.run(pool).await?,
+        Db::Postgres { pool, .. } => POSTGRES.run(pool).await?,
     }
     Ok(())
 }
