@@ -7,6 +7,7 @@ use super::journal;
 use super::lane::Waiting;
 use super::load::{self, Before, Loaded, Source};
 use super::mint::IdOrder;
+use super::pace::Pace;
 use super::resident::{ById, Resident, Slice, Undo};
 use super::rows::{AccountRow, Appended, TransferRow};
 use super::{Entry, Failure};
@@ -25,6 +26,7 @@ pub(super) struct Held {
     pub(super) resident: Arc<Mutex<Resident>>,
     pub(super) head: Head,
     pub(super) epoch: i64,
+    pub(super) pace: Pace,
     /// The last id that was made here. Beyond `head.last_id`, because holds and requests get ids too and are not in that order.
     pub(super) minted: IdOrder,
     /// Transfers that were begun or settled by batches that may not be durable yet, by batch.
@@ -95,7 +97,7 @@ pub(super) async fn decide(
         (Lag::Through, _) => resident.next(usize::MAX, held.head.mark()),
         // What a companion may take back takes nothing of the sweep with it.
         (Lag::Behind, true) => Slice { flushed: resident.flushed(), ..Slice::default() },
-        (Lag::Behind, false) => resident.due(held.head.mark()),
+        (Lag::Behind, false) => resident.due(held.head.mark(), held.pace.sweep_positions),
     };
     resident.write_through(changes.governed.iter().copied(), &mut behind);
     held.recent.extend(changes.recent.drain(..).map(|row| (row.transfer.id, row)));

@@ -7,6 +7,7 @@ use super::lane::Waiting;
 use super::lease::{self, Claim, LedgerRow, SHARE_FOR};
 use super::load::Source;
 use super::mint::IdOrder;
+use super::pace::Pace;
 use super::recover::recover;
 use super::resident::{ById, Resident};
 use super::{Clock, Failure};
@@ -28,6 +29,7 @@ pub(super) struct Desk {
     pub(super) db: Db,
     pub(super) engine: Engine,
     pub(super) clock: Clock,
+    pub(super) pace: Pace,
     pub(super) ledger: LedgerId,
     /// This process, among others on the same database.
     pub(super) host: u128,
@@ -89,6 +91,7 @@ impl Desk {
             resident: Arc::clone(&self.shared.resident),
             head: row.head,
             epoch: row.epoch,
+            pace: self.pace,
             minted: IdOrder::after_others(row.head.last_id),
             recent: ById::default(),
         });
@@ -96,12 +99,7 @@ impl Desk {
     }
 
     /// Writes a batch that was decided on what this host alone has, again and again until its fate is known.
-    pub(super) async fn write(
-        &self,
-        decided: &Decided,
-        waiting: &[Waiting],
-        try_for: Duration,
-    ) -> Result<Written, Failure> {
+    pub(super) async fn write(&self, decided: &Decided, waiting: &[Waiting]) -> Result<Written, Failure> {
         let Some(write) = &decided.write else { return Ok(Written { wanted: false }) };
         let (started, mut pause, mut unknown) = (Instant::now(), PAUSE_MIN, false);
         loop {
@@ -117,7 +115,7 @@ impl Desk {
                 tracing::warn!(error = &error as &dyn std::error::Error, "posting: the fate of a commit is unknown");
                 unknown = true;
             }
-            if started.elapsed() > try_for {
+            if started.elapsed() > self.pace.try_for {
                 return Err(error.into());
             }
             tokio::time::sleep(pause).await;
@@ -181,7 +179,7 @@ impl Desk {
     async fn settle_unknown(&self, decided: Decided, error: Error) -> Result<Decided, Failure> {
         let Some(write) = &decided.write else { return Ok(decided) };
         let (started, mut pause) = (Instant::now(), PAUSE_MIN);
-        while started.elapsed() < Duration::from_secs(10) {
+        while started.elapsed() < self.pace.try_for {
             tracing::warn!(error = &error as &dyn std::error::Error, "posting: the fate of a commit is unknown");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);

@@ -23,22 +23,9 @@ use tokio_util::task::TaskTracker;
 /// Commands that may wait in a lane: some full batches. Beyond, callers are told to come back later.
 const QUEUE_MAX: usize = 4 * BATCH_MAX;
 
-/// From so many commands on a batch is decided while the one before is being written.
-const AHEAD_MIN: usize = 512;
-
-/// How long a batch is tried when the database is away or asks to try again, before its callers are told that posting is not
-/// available. Shorter than what a request may take (30 s), so that the caller hears it from here.
-const TRY_FOR: Duration = Duration::from_secs(10);
-
 /// The first pause between two tries; each next one is twice as long, up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
-
-/// When nothing came for so long, rows that lag are written.
-const IDLE: Duration = Duration::from_millis(200);
-
-/// Rows written at a time when nothing else is to be done.
-const IDLE_ROWS: usize = 4_096;
 
 /// How often a lane without work looks, before it lets go of a ledger that other hosts may want.
 const IDLE_MAX: u32 = 5;
@@ -137,7 +124,7 @@ impl Runner {
             let batch = self.gather();
             let size: usize = batch.iter().map(|waiting| waiting.entries.len()).sum();
             let alone = batch.iter().any(|waiting| !waiting.companions.is_empty());
-            if self.writing.is_some() && (size < AHEAD_MIN || alone) {
+            if self.writing.is_some() && (size < self.desk.pace.ahead_min || alone) {
                 // What comes until then may ride along.
                 batch.into_iter().rev().for_each(|waiting| self.backlog.push_front(waiting));
                 self.finish_writing().await;
@@ -164,7 +151,7 @@ impl Runner {
                     }
                     received = self.queue.recv() => received,
                 },
-                None => match tokio::time::timeout(IDLE, self.queue.recv()).await {
+                None => match tokio::time::timeout(self.desk.pace.idle, self.queue.recv()).await {
                     Ok(received) => received,
                     Err(_) => {
                         self.rest().await;
@@ -184,7 +171,7 @@ impl Runner {
         true
     }
 
-    /// The next batch: everything that waits, up to [`BATCH_MAX`] commands. There is some.
+    /// The next batch: everything that waits, up to as many commands as it takes. There is some.
     fn gather(&mut self) -> Vec<Waiting> {
         let (mut size, mut batch) = (0, vec![]);
         loop {
@@ -195,7 +182,7 @@ impl Runner {
                 }
             }
             let next = self.backlog.front().map_or(0, |waiting| waiting.entries.len());
-            if size > 0 && size + next > BATCH_MAX {
+            if size > 0 && size + next > self.desk.pace.batch_max {
                 return batch;
             }
             size += next;
@@ -218,7 +205,7 @@ impl Runner {
                 // Somebody else was here: what was in memory is forgotten, so the next try is another one.
                 Failure::Lost => continue,
                 Failure::Taken | Failure::Store(store::Error::Retry(_) | store::Error::Unavailable(_))
-                    if started.elapsed() < TRY_FOR => {}
+                    if started.elapsed() < self.desk.pace.try_for => {}
                 failure => return refuse(waiting, &failure.into()),
             }
             tokio::time::sleep(pause).await;
@@ -253,10 +240,10 @@ impl Runner {
             // It was decided on what never happened.
             return Err((waiting, Failure::Lost));
         }
-        let large = decided.outcomes.len() >= AHEAD_MIN;
+        let large = decided.outcomes.len() >= self.desk.pace.ahead_min;
         let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided });
         let write = async move {
-            let result = desk.write(&batch.decided, &batch.waiting, TRY_FOR).await;
+            let result = desk.write(&batch.decided, &batch.waiting).await;
             (batch, result)
         };
         if large {
@@ -349,16 +336,17 @@ impl Runner {
         if self.standing != Standing::Owner {
             return;
         }
-        super::locked(&held.resident).trim();
+        super::locked(&held.resident).trim(self.desk.pace.accounts_max);
         self.idle += 1;
+        let idle_rows = self.desk.pace.idle_rows;
         let flushed = super::locked(&held.resident).is_flushed();
         let result = match flushed {
-            false => self.desk.flush(held, IDLE_ROWS, Right::Owner).await,
+            false => self.desk.flush(held, idle_rows, Right::Owner).await,
             true if self.idle < IDLE_MAX || self.desk.is_embedded() => return,
             true => {
                 self.standing = Standing::None;
                 self.desk.shared.disown();
-                self.desk.flush(held, IDLE_ROWS, Right::Shared { on: -1 }).await
+                self.desk.flush(held, idle_rows, Right::Shared { on: -1 }).await
             }
         };
         match result {

@@ -15,13 +15,6 @@ use std::collections::HashMap;
 /// A map keyed by ids.
 pub(super) type ById<K, V> = HashMap<K, V, RandomState>;
 
-/// How many rows of `transfer` a sweep may take to go through. After a crash at most twice as many are read again, which takes
-/// a second or two.
-const SWEEP_POSITIONS: i64 = 1_000_000;
-
-/// The most accounts that are kept when nothing of them waits to be written: some 300 MB.
-const ACCOUNTS_MAX: usize = 1_500_000;
-
 /// A place in the journal, and the last row of `transfer` that came from it.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Mark {
@@ -136,14 +129,14 @@ impl Resident {
         self.dirty.is_empty() && self.fresh_keys.is_empty() && self.sweep.is_done()
     }
 
-    /// What is due to be written with the batch that ends at `head`, so that a sweep goes through in time.
-    pub(super) fn due(&mut self, head: Mark) -> Slice {
+    /// What is due to be written with the batch that ends at `head`, so that a sweep goes through within so many positions.
+    pub(super) fn due(&mut self, head: Mark, positions: i64) -> Slice {
         if self.sweep.is_done() {
             self.begin_sweep(head);
         }
-        let passed = (head.position - self.sweep.began.position).clamp(0, SWEEP_POSITIONS);
+        let passed = (head.position - self.sweep.began.position).clamp(0, positions);
         let share = |all: usize, done: usize| {
-            let due = i128::try_from(all).unwrap_or(i128::MAX) * i128::from(passed) / i128::from(SWEEP_POSITIONS);
+            let due = i128::try_from(all).unwrap_or(i128::MAX) * i128::from(passed) / i128::from(positions);
             usize::try_from(due).unwrap_or(all).saturating_sub(done)
         };
         let accounts = share(self.sweep.accounts.len(), self.sweep.accounts_done);
@@ -232,10 +225,10 @@ impl Resident {
         }
     }
 
-    /// Drops the accounts that the database has as they are here, when there are too many. Only while nothing is on its way to the
-    /// database: what was just written could not be read back yet.
-    pub(super) fn trim(&mut self) {
-        if self.slots.len() <= ACCOUNTS_MAX || !self.sweep.is_done() {
+    /// Drops the accounts that the database has as they are here, when there are more than `most`. Only while nothing is on its way to
+    /// the database: what was just written could not be read back yet.
+    pub(super) fn trim(&mut self, most: usize) {
+        if self.slots.len() <= most || !self.sweep.is_done() {
             return;
         }
         let slots = std::mem::take(&mut self.slots);
