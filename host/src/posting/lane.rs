@@ -240,7 +240,8 @@ impl Runner {
             // It was decided on what never happened.
             return Err((waiting, Failure::Lost));
         }
-        let large = decided.outcomes.len() >= self.desk.pace.ahead_min;
+        // What may be taken back must be the last that was decided.
+        let large = decided.undo.is_none() && decided.outcomes.len() >= self.desk.pace.ahead_min;
         let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided });
         let write = async move {
             let result = desk.write(&batch.decided, &batch.waiting).await;
