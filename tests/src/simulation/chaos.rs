@@ -175,7 +175,10 @@ impl State {
         let (kind, statement) = (random.place(10), u32::try_from(random.place(7)).expect("below seven"));
         let after = random.percent(50);
         if asked {
-            return fault.then(|| self.fault(access, kind, statement));
+            return fault.then(|| {
+                self.count("a reader is refused");
+                away(Moment::Begin)
+            });
         }
         if crash {
             self.condition = Condition::Dead;

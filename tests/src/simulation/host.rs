@@ -43,7 +43,8 @@ pub(super) fn pace(random: &mut Random) -> Pace {
     Pace {
         batch_max,
         ahead_min: random.one(&[1, 4, 512]),
-        try_for: Duration::from_millis(12),
+        // Pauses of 2, 4, 8, 16 and 32 ms: five tries, also when a machine that is busy adds some milliseconds to them.
+        try_for: Duration::from_millis(45),
         idle: if random.percent(50) { Duration::from_millis(1) } else { Duration::from_secs(3_600) },
         idle_rows: random.one(&[1, 3, 4_096]),
         sweep_positions: random.one(&[1, 8, 40]),

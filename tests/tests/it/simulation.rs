@@ -28,7 +28,7 @@ fn posting_keeps_its_promises_while_everything_fails_on_postgres() {
 }
 
 /// How many kinds of faults there are.
-const FAULTS: usize = 12;
+const FAULTS: usize = 13;
 
 /// Runs these seeds on some threads, and tells what they did.
 fn simulate_all(engine: Engine, first: u64, count: u64) -> Tally {
