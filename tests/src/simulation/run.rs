@@ -403,11 +403,11 @@ impl<'s> Simulation<'s> {
         if self.hosts.iter().any(|host| host.chaos.is_asleep()) {
             self.wake().await;
         }
+        self.hosts.iter().for_each(|host| host.chaos.calm());
         if self.hosts.len() > 1 {
             self.let_go(true).await;
             self.start_host().await;
         }
-        self.hosts[0].chaos.calm();
         let open: Vec<usize> = self.open.iter().copied().collect();
         if !open.is_empty() {
             self.post(&open, Rates::default()).await;
