@@ -11,4 +11,6 @@ pub mod client; // somebody who believes nothing
 pub mod network; // members who trade
 pub mod orders; // many at once, and what was promised
 pub mod tamper; // somebody who writes to the database
+pub mod line; // a database that goes away
+pub mod room; // posting between two accounts
 pub mod simulation; // posting, from a seed, while everything fails

@@ -97,7 +97,7 @@ impl Db {
                 let turn = Some(Arc::clone(turn).lock_owned().await);
                 Tx::Sqlite { tx: pool.begin_with("begin immediate").await?, turn, armed }
             }
-            Db::Postgres { pool, .. } => Tx::Postgres { tx: pool.begin().await?, armed },
+            Db::Postgres { pool, .. } => Tx::Postgres { tx: begin_whole(pool, "begin").await?, armed },
         })
     }
 
@@ -138,8 +138,8 @@ impl Db {
         Ok(match self {
             Db::Sqlite { pool, .. } => Tx::Sqlite { tx: pool.begin().await?, turn: None, armed },
             Db::Postgres { pool, .. } => {
-                let tx = pool.begin_with("begin isolation level repeatable read read only").await?;
-                Tx::Postgres { tx, armed }
+                let begin = "begin isolation level repeatable read read only";
+                Tx::Postgres { tx: begin_whole(pool, begin).await?, armed }
             }
         })
     }
@@ -381,6 +381,14 @@ impl Connection<'_> {
             Connection::Postgres(connection) => Connection::Postgres(connection),
         }
     }
+}
+
+/// Begins a transaction of PostgreSQL, also when whoever waits for it goes away meanwhile. The driver would leave it open on a
+/// connection that somebody else gets next, and what they write would not be durable when they are told so.
+async fn begin_whole(pool: &PgPool, begin: &'static str) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
+    let pool = pool.clone();
+    let begun = tokio::spawn(async move { pool.begin_with(begin).await });
+    Ok(begun.await.map_err(|error| Error::Unavailable(error.into()))??)
 }
 
 async fn fetch_among(

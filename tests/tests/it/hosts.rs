@@ -1,6 +1,7 @@
 //! Several servers on one PostgreSQL keep one set of books, and a database that drops every connection costs nothing that was acknowledged.
 
 use hesabu_tests::database::Engine;
+use hesabu_tests::line::Line;
 use hesabu_tests::network::{Network, log_in};
 use hesabu_tests::orders::{kept, listed, orders, place_all};
 use hesabu_tests::server::{Home, PASSWORD, Server};
@@ -9,7 +10,6 @@ use sqlx::{Connection, PgConnection};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
 
 const ORDERS: usize = 600;
 /// Longer than the servers take to find their database again.
@@ -122,43 +122,12 @@ async fn ready(network: &Network) {
     }
 }
 
-/// A line to the database that can be cut.
-struct Line {
-    address: String,
-    carrying: tokio::task::JoinHandle<()>,
-}
-
-impl Line {
-    /// From an address of this machine, which may be given, to the database of `url`.
-    async fn to(url: &str, address: &str) -> Line {
-        let database = url.split_once('@').and_then(|(_, rest)| rest.split_once('/')).expect("an address").0.to_owned();
-        let listener = tokio::net::TcpListener::bind(address).await.expect("it is free");
-        let address = listener.local_addr().expect("it listens").to_string();
-        let carrying = tokio::spawn(async move {
-            // Cutting the line ends these with it.
-            let mut connections = JoinSet::new();
-            while let Ok((mut near, _)) = listener.accept().await {
-                let mut far = tokio::net::TcpStream::connect(&database).await.expect("the database answers");
-                connections.spawn(async move { drop(tokio::io::copy_bidirectional(&mut near, &mut far).await) });
-            }
-        });
-        Line { address, carrying }
-    }
-
-    async fn cut(self) {
-        self.carrying.abort();
-        let _ = self.carrying.await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_without_its_database_says_so_on_postgres() {
     let mut home = Home::on(Engine::Postgres).await;
     let direct = home.database.url.clone();
     let line = Line::to(&direct, "127.0.0.1:0").await;
-    let (scheme, rest) = direct.split_once('@').expect("an address");
-    let (_, name) = rest.split_once('/').expect("a name");
-    home.database.url = format!("{scheme}@{}/{name}", line.address);
+    home.database.url = line.url(&direct);
     let network = Network::at(home, "100", "500").await;
     let Network { admin, alice, bob, .. } = &network;
     alice.proposed("out", bob, "1").await;

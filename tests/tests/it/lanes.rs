@@ -1,84 +1,12 @@
 //! Lanes under odd circumstances: keys that meet in one batch, a lane that dies, damage that reaches one account only.
 
-use hesabu::engine::{self, COMPONENT};
-use hesabu::posting::{self, Clock, Entry, Group, Ledger, Pace, Posting, PostingError};
-use hesabu::store::{Db, Statement};
-use hesabu_tests::database::{Database, Engine};
-use ledger_core::{
-    AccountId, AccountStatus, Action, Amount, Command, Create, Memo, OpenAccount, Outcome, Receipt, Rejection, Settle,
-    Timestamp, TransferId, TransferKind, Unit,
-};
+use hesabu::posting::{Clock, Entry, Group, Pace, PostingError};
+use hesabu::store::Statement;
+use hesabu_tests::database::Engine;
+use hesabu_tests::room::{ALICE, BOB, Room, clock, pay};
+use ledger_core::{Action, Amount, Command, Create, Memo, Receipt, Rejection, Settle, Timestamp, TransferKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-
-const ALICE: AccountId = AccountId(1);
-const BOB: AccountId = AccountId(2);
-
-struct Room {
-    _database: Database,
-    db: Db,
-    posting: Posting,
-    ledger: Ledger,
-}
-
-impl Room {
-    /// Two accounts of which alice may go 100 into debt.
-    async fn on(engine: Engine, clock: Clock) -> Room {
-        Room::paced(engine, clock, Pace::default()).await
-    }
-
-    async fn paced(engine: Engine, clock: Clock, pace: Pace) -> Room {
-        let database = engine.fresh().await;
-        let db = database.open().await;
-        let ledger = posting::ensure_ledger(&db, "lanes", &Unit::new("X", 0).unwrap()).await.unwrap();
-        let posting = Posting::paced(db.clone(), engine::Engine::load(COMPONENT).unwrap(), clock, pace);
-        let room = Room { _database: database, db, posting, ledger };
-        for (account, floor) in [(ALICE, -100), (BOB, 0)] {
-            let (floor, ceiling) = (Amount::new(floor).unwrap(), Amount::new(500).unwrap());
-            let open = Command::OpenAccount(OpenAccount { account, floor, ceiling, status: AccountStatus::Open });
-            room.submit(vec![Entry::new(open, "")]).await.unwrap()[0].unwrap();
-        }
-        room
-    }
-
-    async fn submit(&self, entries: Vec<Entry>) -> Result<Vec<Outcome>, PostingError> {
-        self.posting.submit(self.ledger.id, Group { entries, companions: vec![] }).await
-    }
-
-    async fn balance(&self, account: AccountId) -> i64 {
-        posting::account(&self.db, self.ledger.id, account).await.unwrap().unwrap().balance.minor()
-    }
-
-    /// As the lane has it.
-    async fn posting_balance(&self, account: AccountId) -> i64 {
-        self.posting.account(self.ledger.id, account).await.unwrap().unwrap().balance.minor()
-    }
-
-    async fn prove(&self) {
-        let reports = posting::verify(&self.db, &engine::Engine::load(COMPONENT).unwrap(), |_, _| {}).await.unwrap();
-        assert_eq!(reports[0].fault, None);
-    }
-}
-
-/// An immediate transfer under the key `key`, each time with an id of its own, as a surface makes it.
-fn pay(key: &str, payer: AccountId, payee: AccountId, minor: i64) -> Entry {
-    let create = Create {
-        id: TransferId(hesabu::mint_id()),
-        kind: TransferKind::Immediate,
-        payer,
-        payee,
-        amount: Amount::new(minor).unwrap(),
-        expires_at: None,
-        key: Some(posting::key(1, key)),
-        payable_now: false,
-        memo: Memo::NONE,
-    };
-    Entry::new(Command::Create(create), "").minted()
-}
-
-fn clock() -> Clock {
-    Arc::new(hesabu::system_clock)
-}
 
 /// On one thread, what is joined waits together before the lane runs: it is one batch.
 #[tokio::test]
@@ -151,7 +79,7 @@ async fn numbers_that_cannot_be_are_damage() {
     room.submit(vec![pay("a", ALICE, BOB, 1)]).await.unwrap()[0].unwrap();
     // Everything is written: nothing is left that would mend the damage.
     room.posting.close().await;
-    let anew = || Posting::new(room.db.clone(), engine::Engine::load(COMPONENT).unwrap(), clock());
+    let anew = || room.another(&room.db, Pace::default());
     for damage in
         ["entries = 9223372036854775807", "entries = -1", "begun = 9", "last_position = 0", "balance = 1 << 62"]
     {
@@ -208,7 +136,7 @@ async fn what_is_decided_behind_a_companion_that_fails_is_decided_without_it() {
         assert_eq!(refused, Err(PostingError::Conflict("taken.name".into())));
         assert!(before.unwrap()[0].is_ok() && back.unwrap()[0].is_ok());
         assert_eq!(again.unwrap()[0], Err(Rejection::LinkedFailed), "the key of what was refused is free");
-        assert_eq!([room.posting_balance(ALICE).await, room.posting_balance(BOB).await], [0, 0]);
+        assert_eq!(room.shown_by(&room.posting, BOB).await, 0);
     }
     room.prove().await;
 }
