@@ -54,6 +54,7 @@ impl Desk {
 
     /// Takes the ledger, alone or in turn with others, and reads what is missing in memory.
     pub(super) async fn stand(&self, held: &mut Option<Held>) -> Result<Standing, Failure> {
+        let asked = Instant::now();
         let (row, claim) = lease::take(&self.db, self.ledger, self.host).await?.ok_or(Failure::NoLedger)?;
         match claim {
             Claim::Taken => Err(Failure::Taken),
@@ -68,7 +69,7 @@ impl Desk {
                 let mut tx = self.db.begin_read_here().await?;
                 self.hold(held, &mut tx, &row).await?;
                 drop(tx);
-                self.shared.durable(row.head.seq, &self.db);
+                self.shared.durable(row.head.seq, &self.db, asked);
                 Ok(Standing::Owner)
             }
         }
@@ -191,6 +192,16 @@ impl Desk {
             }
         }
         Err(error.into())
+    }
+
+    /// Asks the database whether the ledger is still this host's, unless its lease says so.
+    pub(super) async fn affirm(&self, held: &mut Held) -> Result<(), Failure> {
+        if !self.shared.is_owned() {
+            let asked = Instant::now();
+            self.flush(held, 0, Right::Owner).await?;
+            self.shared.durable(held.head.seq, &self.db, asked);
+        }
+        Ok(())
     }
 
     /// Writes some rows that lag, and nothing else.

@@ -24,7 +24,7 @@ pub(super) struct Shared {
 /// How far the database has what is in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 struct Durable {
-    /// Grows whenever the memory is emptied.
+    /// Grows whenever something in the memory stops being so without a batch.
     generation: u64,
     seq: i64,
     /// Until when nobody else can have posted. None: anybody may.
@@ -58,16 +58,21 @@ impl Shared {
         }
     }
 
-    /// Everything up to this record is durable, and the ledger is this host's.
-    pub(super) fn durable(&self, seq: i64, db: &Db) {
+    /// Everything up to this record is durable, and the ledger is this host's, as the database said when it was asked after `asked`.
+    pub(super) fn durable(&self, seq: i64, db: &Db, asked: Instant) {
         let lease = match db {
             // One process has the file.
             Db::Sqlite { .. } => Duration::from_secs(1 << 30),
             Db::Postgres { .. } => Duration::from_micros(LEASE.unsigned_abs()) - MARGIN,
         };
         self.durable.send_modify(|durable| {
-            (durable.seq, durable.owned_until) = (seq, Some(Instant::now() + lease));
+            (durable.seq, durable.owned_until) = (seq, Some(asked + lease));
         });
+    }
+
+    /// Whether nobody else can have posted.
+    pub(super) fn is_owned(&self) -> bool {
+        self.durable.borrow().owned_until.is_some_and(|until| until > Instant::now())
     }
 
     /// The ledger is not this host's alone any more.
@@ -82,6 +87,11 @@ impl Shared {
         self.durable.send_modify(|durable| {
             *durable = Durable { generation: durable.generation + 1, ..Durable::default() };
         });
+    }
+
+    /// Something was taken back out of the memory: who waits for it to be durable looks again.
+    pub(super) fn taken_back(&self) {
+        self.durable.send_modify(|durable| durable.generation += 1);
     }
 
     /// Puts this in the memory's place, of a ledger whose journal ends at `seq`.

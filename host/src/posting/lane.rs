@@ -97,6 +97,8 @@ impl Lane {
 struct Batch {
     waiting: Vec<Waiting>,
     decided: Decided,
+    /// When it began to be written.
+    asked: std::time::Instant,
 }
 
 type Wrote = (Batch, Result<Written, Failure>);
@@ -221,7 +223,8 @@ impl Runner {
         if self.standing == Standing::Shared {
             return match self.desk.post_shared(held, &waiting).await {
                 Ok(decided) => {
-                    self.settle(Batch { waiting, decided }, Ok(Written { wanted: false })).await;
+                    let asked = std::time::Instant::now();
+                    self.settle(Batch { waiting, decided, asked }, Ok(Written { wanted: false })).await;
                     Ok(())
                 }
                 Err(failure) => {
@@ -240,9 +243,17 @@ impl Runner {
             // It was decided on what never happened.
             return Err((waiting, Failure::Lost));
         }
+        if decided.write.is_none()
+            && let Some(held) = &mut self.held
+            && let Err(failure) = self.desk.affirm(held).await
+        {
+            // What nothing is written for is answered from memory, which another host may have made old.
+            self.forget();
+            return Err((waiting, failure));
+        }
         // What may be taken back must be the last that was decided.
         let large = decided.undo.is_none() && decided.outcomes.len() >= self.desk.pace.ahead_min;
-        let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided });
+        let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided, asked: std::time::Instant::now() });
         let write = async move {
             let result = desk.write(&batch.decided, &batch.waiting).await;
             (batch, result)
@@ -294,14 +305,14 @@ impl Runner {
 
     /// Answers everyone of a batch whose fate is known. False when it failed.
     async fn settle(&mut self, batch: Batch, result: Result<Written, Failure>) -> bool {
-        let Batch { waiting, decided } = batch;
+        let Batch { waiting, decided, asked } = batch;
         match result {
             Ok(written) => {
                 if let (Some(write), Some(held)) = (&decided.write, &mut self.held) {
                     held.forget_recent(write);
                     // In turn with others, memory may be behind what they have posted: nobody reads it.
                     if self.standing == Standing::Owner {
-                        self.desk.shared.durable(write.after.seq, &self.desk.db);
+                        self.desk.shared.durable(write.after.seq, &self.desk.db, asked);
                     }
                 }
                 answer(waiting, decided.outcomes);
@@ -310,7 +321,10 @@ impl Runner {
             }
             Err(failure @ Failure::Companion { .. }) => {
                 match (decided.undo, &decided.write, &mut self.held) {
-                    (Some(undo), Some(write), Some(held)) => held.take_back(undo, write),
+                    (Some(undo), Some(write), Some(held)) => {
+                        held.take_back(undo, write);
+                        self.desk.shared.taken_back();
+                    }
                     _ => self.forget(),
                 }
                 if let Err((waiting, failure)) = self.blame(waiting, failure) {

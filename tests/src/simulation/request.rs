@@ -123,7 +123,7 @@ impl Draws {
     pub(super) fn request(&mut self, random: &mut Random, now: Timestamp, begun: &[TransferId]) -> Request {
         let whole = random.percent(60);
         let count = if whole { random.one(&[1, 1, 1, 2, 3]) } else { random.between(1, 9) };
-        let mut parts: Vec<Part> = (0..count).map(|_| self.part(random, now, begun)).collect();
+        let mut parts: Vec<Part> = (0..count).map(|_| self.part(random, whole, now, begun)).collect();
         let last = parts.len() - 1;
         for (place, part) in parts.iter_mut().enumerate() {
             part.linked = place < last && (whole || random.percent(15));
@@ -132,14 +132,15 @@ impl Draws {
         Request { parts, whole, companion }
     }
 
-    fn part(&mut self, random: &mut Random, now: Timestamp, begun: &[TransferId]) -> Part {
+    /// What changes an account says nothing that nobody else says, so it comes alone, or together with what does.
+    fn part(&mut self, random: &mut Random, whole: bool, now: Timestamp, begun: &[TransferId]) -> Part {
         self.number += 1;
         let text = format!("text {}", self.number);
         match random.place(100) {
-            0 => Part::of(opening(random, ACCOUNTS + 1), ""),
-            1..=4 => Part::of(limits(random), ""),
-            5..=7 => Part::of(status(random), ""),
-            8..=32 if !begun.is_empty() => {
+            0 if whole => Part::of(opening(random, ACCOUNTS + 1), ""),
+            1..=4 if whole => Part::of(limits(random), ""),
+            5..=7 if whole => Part::of(status(random), ""),
+            0..=32 if !begun.is_empty() => {
                 // Mostly one of the newest.
                 let newest = &begun[begun.len().saturating_sub(6)..];
                 let among = if random.percent(80) { newest } else { begun };
