@@ -304,7 +304,7 @@ impl<'s> Simulation<'s> {
 
     /// Time passes, for the database only: hosts that do not move lose their ledger.
     async fn time_out_lease(&self) {
-        if self.stage.is_shared() {
+        if self.stage.is_shared() && !self.hosts.is_empty() {
             let sql = "update ledger set lease_until = 0 where ledger_id = $1";
             self.hosts[0].db.execute(sql, vec![self.ledger.0.into()]).await.expect("the database answers");
         }
@@ -329,11 +329,15 @@ impl<'s> Simulation<'s> {
 
     /// All hosts end, with or without having written what lags.
     async fn let_go(&mut self, close: bool) {
-        for host in std::mem::take(&mut self.hosts) {
-            self.count(&host);
-            if close {
+        if close {
+            for host in &self.hosts {
                 host.posting.close().await;
             }
+        }
+        // A host that lost sight of its ledger keeps its lease until that runs out.
+        self.time_out_lease().await;
+        for host in std::mem::take(&mut self.hosts) {
+            self.count(&host);
             drop(host.posting);
             host.db.close().await;
         }
@@ -364,7 +368,6 @@ impl<'s> Simulation<'s> {
         let (dead, rest) = std::mem::take(&mut self.hosts).into_iter().partition(|host| host.chaos.is_dead());
         self.hosts = dead;
         self.tally.crashes += u64::try_from(self.hosts.len()).unwrap_or(u64::MAX);
-        self.time_out_lease().await;
         self.let_go(false).await;
         self.hosts = rest;
         if self.hosts.is_empty() {
