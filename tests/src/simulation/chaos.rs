@@ -163,7 +163,11 @@ impl State {
             Condition::Away => return Some(away(Moment::Begin)),
             Condition::Well | Condition::Asleep => {}
         }
-        let rates = self.rates;
+        // One that sleeps in front of a write may read beside it, and is not woken by what becomes of that.
+        let rates = match self.condition {
+            Condition::Asleep => Rates { fault: self.rates.fault, ..Rates::default() },
+            _ => self.rates,
+        };
         let random = match access {
             _ if asked => &mut self.asked,
             Access::Read => &mut self.reads,

@@ -3,10 +3,11 @@
 use hesabu_tests::database::Engine;
 use hesabu_tests::line::Line;
 use hesabu_tests::network::{Network, log_in};
-use hesabu_tests::orders::{kept, listed, orders, place_all};
+use hesabu_tests::orders::{Placed, kept, listed, orders, place_all};
 use hesabu_tests::server::{Home, PASSWORD, Server};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -65,6 +66,58 @@ async fn logout_is_everywhere(network: &Network, other: &Server) {
     assert_eq!(there.post("/logout", "").await.status, 200);
     here.get("/user").await.refused(401, "Could not authenticate you.");
     there.get("/user").await.refused(401, "Could not authenticate you.");
+}
+
+/// Both serve the same hot ledger, in turn, when one of them is killed.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_killed_under_load_is_replaced_by_the_other_on_postgres() {
+    let mut network = Network::on(Engine::Postgres, "100000", "100000").await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let other = network.home.serve_beside(folder.path()).await;
+    for name in ["first", "second"] {
+        let acknowledged = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&acknowledged);
+        // The first kill strikes a host that takes turns, the second one that has the ledger for itself: the other must wait for its
+        // lease to run out.
+        let alone = name == "second";
+        if alone {
+            let mut database = PgConnection::connect(&network.home.database.url).await.expect("the database answers");
+            sqlx::query("update ledger set lease_until = 0").execute(&mut database).await.expect("it is allowed");
+        }
+        let servers = if alone { vec![&network.server] } else { vec![&network.server, &other] };
+        let all = orders(&network, &servers, name, ORDERS, &[]);
+        let placing = tokio::spawn(async move { place_all(all, &counted).await });
+        while acknowledged.load(Ordering::Relaxed) < ORDERS / 3 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        network.server.kill();
+        let killed = Instant::now();
+        let admin = network.admin.towards(&other);
+        let one_more = orders(&network, &[&other], &format!("after the {name}"), 1, &[]);
+        let placed = place_all(one_more, &Arc::default()).await;
+        assert!(placed[0].1.is_some(), "the other answers");
+        println!("{name}: the other goes on after {:?}", killed.elapsed());
+        assert!(killed.elapsed() < Duration::from_secs(10), "it took {:?}", killed.elapsed());
+
+        let placed = placing.await.expect("every order ends");
+        let first = placed.clone();
+        let open = kept(&admin, name, placed).await;
+        println!("{name}: {} of {ORDERS} were not answered", open.len());
+        assert!(!open.is_empty(), "the kill came too late to prove anything");
+        // Everybody asks the other again, also who was answered.
+        let again = place_all(first.iter().map(|(order, _)| order.towards(&other)).collect(), &Arc::default()).await;
+        let ids = |placed: &[Placed]| -> BTreeMap<String, Option<String>> {
+            placed.iter().map(|(order, id)| (order.text.clone(), id.clone())).collect()
+        };
+        let (first, again) = (ids(&first), ids(&again));
+        for (text, id) in &again {
+            assert!(id.is_some(), "{text} was not answered");
+            assert!(first[text].is_none() || first[text] == *id, "{text} has another answer");
+        }
+        assert_eq!(listed(&admin, name).await.len(), ORDERS);
+        network.restart().await;
+    }
+    network.prove().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
