@@ -1,4 +1,5 @@
-//! Several servers on one PostgreSQL keep one set of books, and a database that drops every connection costs nothing that was acknowledged.
+//! Several servers on one PostgreSQL keep one set of books, and a database that drops connections, goes away or crashes costs nothing
+//! that was acknowledged.
 
 use hesabu_tests::database::Engine;
 use hesabu_tests::line::Line;
@@ -8,6 +9,8 @@ use hesabu_tests::server::{Home, PASSWORD, Server};
 use serde_json::json;
 use sqlx::{Connection, PgConnection};
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -158,6 +161,71 @@ async fn drop_connections(database: &mut PgConnection) -> usize {
     let sql = "select pg_terminate_backend(pid) from pg_stat_activity
                where datname = current_database() and application_name = 'hesabu'";
     sqlx::query(sql).fetch_all(database).await.expect("it is allowed").len()
+}
+
+/// A PostgreSQL server of one test's own, that may be broken. It ends with this value.
+struct OwnServer {
+    process: Child,
+    url: String,
+}
+
+impl OwnServer {
+    fn start() -> OwnServer {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../scripts/postgres.sh");
+        let mut process = Command::new(script)
+            .args(["run", "--", "sh", "-c", "echo \"$HESABU_TEST_POSTGRES\"; exec cat"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the script can be run");
+        let mut url = String::new();
+        let output = process.stdout.take().expect("it is piped");
+        BufReader::new(output).read_line(&mut url).expect("it says where it is");
+        OwnServer { process, url: url.trim().to_owned() }
+    }
+
+    /// One of its processes is killed: then it ends them all, and recovers from its log.
+    async fn crash(&self) {
+        let mut victim = PgConnection::connect(&self.url).await.expect("the database answers");
+        let pid: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&mut victim).await.expect("a number");
+        let killed = Command::new("kill").args(["-9", &pid.to_string()]).status().expect("kill can be run");
+        assert!(killed.success(), "the test may not kill the server that it started");
+    }
+}
+
+impl Drop for OwnServer {
+    fn drop(&mut self) {
+        // The end of its input ends it.
+        drop(self.process.stdin.take());
+        let _ = self.process.wait();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_crashes_under_load_loses_nothing_on_postgres() {
+    let own = tokio::task::spawn_blocking(OwnServer::start).await.expect("a server of its own");
+    let mut home = Home::on(Engine::Postgres).await;
+    home.database.url.clone_from(&own.url);
+    let network = Network::at(home, "100000", "100000").await;
+    let Network { server, admin, .. } = &network;
+    let acknowledged = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&acknowledged);
+    let all = orders(&network, &[server], "crashed", ORDERS, &[]);
+    let placing = tokio::spawn(async move { place_all(all, &counted).await });
+    while acknowledged.load(Ordering::Relaxed) < ORDERS / 4 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    own.crash().await;
+    let placed = placing.await.expect("every order ends");
+    let unanswered = placed.iter().filter(|(_, id)| id.is_none()).count();
+    println!("the database crashed, {unanswered} of {ORDERS} were told to try again");
+
+    ready(&network).await;
+    let open = kept(admin, "crashed", placed).await;
+    let placed = place_all(open, &Arc::default()).await;
+    assert!(placed.iter().all(|(_, id)| id.is_some()));
+    assert_eq!(listed(admin, "crashed").await.len(), ORDERS);
+    network.prove().await;
 }
 
 /// Waits until the server says that it can work.

@@ -46,7 +46,11 @@ fn simulate_all(engine: Engine, first: u64, count: u64) -> Tally {
                     let failing = Failing(seed);
                     let tally = runtime.block_on(simulate(&stage, seed));
                     std::mem::forget(failing);
-                    *all.lock().unwrap() += tally;
+                    let mut all = all.lock().unwrap();
+                    *all += tally;
+                    if all.seeds % 1_000 == 0 {
+                        println!("{} seeds after {:?}", all.seeds, started.elapsed());
+                    }
                 }
             });
         }
