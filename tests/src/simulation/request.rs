@@ -40,6 +40,16 @@ impl Request {
         Request { parts, whole: false, companion: None }
     }
 
+    /// Whether it happens once, however often it is sent: only then does a client send it again while it waits for an answer, and
+    /// only then is it clear whose answer the journal has.
+    pub(super) fn is_repeatable(&self) -> bool {
+        self.parts.iter().all(|part| match &part.entry.command {
+            Command::Create(create) => create.key.is_some() || !part.minted,
+            Command::Settle(_) => true,
+            Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_) => false,
+        })
+    }
+
     /// As posting takes it, when it is one group.
     pub(super) fn group(&self) -> Group {
         let companion = |name: &String| Statement {

@@ -150,6 +150,7 @@ impl<'s> Simulation<'s> {
         }
         for _ in 0..self.random.between(0, 2) {
             numbers.push(self.random.place(self.requests.len()));
+            numbers.pop_if(|number| !self.requests[*number].is_repeatable());
         }
         for _ in 0..self.random.between(1, 6) {
             let request = self.draws.request(&mut self.random, self.time.now(), &self.audit.begun);
@@ -157,6 +158,7 @@ impl<'s> Simulation<'s> {
         }
         if self.random.percent(30) {
             numbers.push(self.random.one(&numbers));
+            numbers.pop_if(|number| !self.requests[*number].is_repeatable());
         }
         self.random.shuffle(&mut numbers);
         numbers
