@@ -1,5 +1,5 @@
 -- Writing behind: the journal and the rows of `transfer` are durable at once; rows of `account` and `idempotency` follow in
--- sorted bulk, and a host that posts alone holds a lease. (host/src/posting: resident.rs, flush.rs, recover.rs, lease.rs)
+-- sorted bulk, and a host that posts alone holds a lease. (host/src/posting: resident.rs, bulk, recover.rs, lease.rs)
 
 alter table ledger add column number bigint not null default 0;
 alter table ledger add column flushed_seq bigint not null default 0;

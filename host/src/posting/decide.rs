@@ -16,6 +16,7 @@ use ledger_core::{
 };
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// A ledger as a lane has it in memory, with everything that was decided so far.
 #[derive(Debug)]
@@ -110,6 +111,7 @@ pub(super) async fn decide(
         appended: changes.appended,
         settled: changes.settled,
         behind,
+        began: Instant::now(),
     };
     Ok(Decided { outcomes: posted.outcomes, write: Some(write), accepted: changes.accepted, undo })
 }

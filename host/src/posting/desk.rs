@@ -52,6 +52,7 @@ impl Desk {
 
     /// Takes the ledger, alone or in turn with others, and reads what is missing in memory.
     pub(super) async fn stand(&self, held: &mut Option<Held>) -> Result<Standing, Failure> {
+        let began = Instant::now();
         let (row, claim) = lease::take(&self.db, self.ledger, self.host).await?.ok_or(Failure::NoLedger)?;
         match claim {
             Claim::Taken => Err(Failure::Taken),
@@ -66,7 +67,7 @@ impl Desk {
                 let mut tx = self.db.begin_read_here().await?;
                 self.hold(held, &mut tx, &row).await?;
                 drop(tx);
-                self.shared.durable(row.head.seq, &self.db);
+                self.shared.durable(row.head.seq, &self.db, began);
                 Ok(Standing::Owner)
             }
         }
@@ -209,6 +210,7 @@ impl Desk {
             settled: vec![],
             counts: [0; 3],
             behind,
+            began: Instant::now(),
         };
         let written = bulk::write_alone(&self.db, &write).await?.ok_or(Failure::Lost)?;
         Ok(written)

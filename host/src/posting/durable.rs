@@ -58,15 +58,15 @@ impl Shared {
         }
     }
 
-    /// Everything up to this record is durable, and the ledger is this host's.
-    pub(super) fn durable(&self, seq: i64, db: &Db) {
+    /// Everything up to this record is durable, and the ledger is this host's by a lease that it had after `began`.
+    pub(super) fn durable(&self, seq: i64, db: &Db, began: Instant) {
         let lease = match db {
             // One process has the file.
             Db::Sqlite { .. } => Duration::from_secs(1 << 30),
             Db::Postgres(_) => Duration::from_micros(LEASE.unsigned_abs()) - MARGIN,
         };
         self.durable.send_modify(|durable| {
-            (durable.seq, durable.owned_until) = (seq, Some(Instant::now() + lease));
+            (durable.seq, durable.owned_until) = (seq, Some(began + lease));
         });
     }
 

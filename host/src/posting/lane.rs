@@ -313,7 +313,7 @@ impl Runner {
                     held.forget_recent(write);
                     // In turn with others, memory may be behind what they have posted: nobody reads it.
                     if self.standing == Standing::Owner {
-                        self.desk.shared.durable(write.after.seq, &self.desk.db);
+                        self.desk.shared.durable(write.after.seq, &self.desk.db, write.began);
                     }
                 }
                 answer(waiting, decided.outcomes);

@@ -11,10 +11,12 @@ mod row; // what comes back
 mod error; // what can go wrong, and whether trying again helps
 mod here; // SQLite in a loop on the calling thread
 mod bulk; // PostgreSQL with a column at a time
+mod lookup; // rows by key for many who ask at once
 
 pub use bulk::Column;
 pub use error::{Cause, Error};
 pub use here::{Bind, HereTx, Prepared, Writer};
+pub use lookup::{Lookup, Question};
 pub use open::migrate;
 pub use row::Row;
 pub use value::{Statement, Value};
@@ -35,6 +37,8 @@ pub enum Db {
         turn: Arc<Mutex<Writer>>,
         /// Reads from a thread of its own, beside the one that writes.
         reader: Arc<Mutex<Writer>>,
+        /// Reads what is looked up by key for many at once, which must not wait for a long read.
+        by_key: Arc<Mutex<Writer>>,
     },
     /// A server that speaks PostgreSQL.
     Postgres(PgPool),
@@ -157,6 +161,26 @@ impl Db {
         }
     }
 
+    /// [`Db::fetch_among`], on a thread that may block.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_among_here(
+        &self,
+        head: &'static str,
+        values: &[Value],
+        keys: &[Value],
+        tail: &'static str,
+    ) -> Result<Vec<Row>, Error> {
+        match self {
+            Db::Sqlite { by_key, .. } => {
+                let tx = HereTx::begin(Arc::clone(by_key).lock_owned().await, "begin")?;
+                Tx::Here(tx).fetch_among(head, values, keys, tail).await
+            }
+            Db::Postgres(_) => self.fetch_among(head, values, keys, tail).await,
+        }
+    }
+
     /// The first row that a query gives.
     ///
     /// # Errors
@@ -187,9 +211,10 @@ impl Db {
     /// Waits for what is in flight and closes all connections.
     pub async fn close(&self) {
         match self {
-            Db::Sqlite { pool, turn, reader } => {
-                turn.lock().await.close();
-                reader.lock().await.close();
+            Db::Sqlite { pool, turn, reader, by_key } => {
+                for here in [turn, reader, by_key] {
+                    here.lock().await.close();
+                }
                 pool.close().await;
             }
             Db::Postgres(pool) => pool.close().await,
