@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use hesabu::app::{self, App};
 use hesabu::config::Config;
 use hesabu::engine::{COMPONENT, Engine};
-use hesabu::identity::{EMAIL_TAKEN, NewPerson, PasswordFault, password_faults};
+use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
 use hesabu::posting::Report;
 use hesabu::store::Db;
 use hesabu::{api, mint_id, posting};
@@ -153,11 +153,13 @@ pub(crate) async fn create_administrator(config: &Config, email: &str) -> anyhow
         let lacks: Vec<&str> = faults.into_iter().map(fault_text).collect();
         bail!("this password will not do: {}", lacks.join("; "));
     }
-    let app = App::start(config).await?;
+    // Beside a server that runs, too: nothing is posted.
+    let db = app::open(config).await?;
+    let identity = Identity::new(db.clone(), TokenKeys::load_or_make(&config.token_key)?);
     let person = NewPerson { email: email.to_owned(), administrator: true, ..NewPerson::default() };
-    let statement = app.identity.add_person(mint_id(), &person, password).await?;
-    let added = app.db.execute(statement.sql, statement.values).await;
-    app.close().await;
+    let statement = identity.add_person(mint_id(), &person, password).await?;
+    let added = db.execute(statement.sql, statement.values).await;
+    db.close().await;
     match added {
         Ok(_) => println!("{email} is an administrator and can log in at /api/v1/admin/login."),
         Err(error) if error.violates(EMAIL_TAKEN) => bail!("somebody with the address {email} exists already"),

@@ -28,6 +28,8 @@ pub(super) struct Held {
     pub(super) epoch: i64,
     /// The last id that was made here. Beyond `head.last_id`, because holds and requests get ids too and are not in that order.
     pub(super) minted: IdOrder,
+    /// The last before those of the batch that was decided last.
+    pub(super) minted_before: IdOrder,
     /// Transfers that were begun or settled by batches that may not be durable yet, by batch.
     pub(super) recent: ById<TransferId, TransferRow>,
 }
@@ -69,7 +71,7 @@ pub(super) async fn decide(
     let minted = IdOrder(held.minted.0.max(order.0));
     let before = Before { ledger: held.ledger, resident: &held.resident, recent: &held.recent, minted, now };
     let loaded = load::load(source, before, waiting).await?;
-    held.minted = loaded.minted;
+    (held.minted_before, held.minted) = (held.minted, loaded.minted);
     let book = loaded.book(&super::locked(&held.resident));
     let posted = engine.post_here(&book, &loaded.items, now)?;
     drop(book);
@@ -122,6 +124,13 @@ impl Held {
         super::locked(&self.resident).restore(undo);
         self.head = head;
         self.forget_recent(write);
+    }
+
+    /// Whether one of these has an id that was made for the batch that was decided last, which only that batch's rows could tell.
+    pub(super) fn guesses(&self, waiting: &[Waiting]) -> bool {
+        let made = self.minted_before.0 + 1..=self.minted.0;
+        let mut given = waiting.iter().flat_map(|waiting| &waiting.entries).filter_map(Entry::given_id);
+        given.any(|id| made.contains(&id.0))
     }
 
     /// What this batch began and settled can be read back from the database, or never happened.

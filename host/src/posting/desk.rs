@@ -4,11 +4,11 @@ use super::bulk::{self, Right, Write, Written};
 use super::decide::{Decided, Held, Lag, decide};
 use super::durable::Shared;
 use super::lane::Waiting;
-use super::lease::{self, Claim, LedgerRow, SHARE_FOR};
+use super::lease::{self, Claim, Lease, LedgerRow, SHARE_FOR};
 use super::load::Source;
 use super::mint::IdOrder;
 use super::recover::recover;
-use super::resident::{ById, Resident};
+use super::resident::{ById, Resident, SWEEP_ALONE, SWEEP_AMONG_OTHERS};
 use super::{Clock, Failure};
 use crate::engine::Engine;
 use crate::store::{Db, Error, Tx};
@@ -19,6 +19,9 @@ use std::time::{Duration, Instant};
 /// The first pause between two tries to write; each next one is twice as long, up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// How long the database may take for one batch. Its own lock timeout is shorter.
+const ANSWER_MAX: Duration = Duration::from_secs(15);
 
 /// Rows written at a time when everything is to be written.
 const FLUSH_ROWS: usize = 8_192;
@@ -59,22 +62,29 @@ impl Desk {
             Claim::Shared => {
                 if held.is_none() {
                     let mut tx = self.db.begin_read_here().await?;
-                    self.hold(held, &mut tx, &row).await?;
+                    self.hold(held, &mut tx, &row, None).await?;
                 }
                 Ok(Standing::Shared)
             }
             Claim::Free => {
                 let mut tx = self.db.begin_read_here().await?;
-                self.hold(held, &mut tx, &row).await?;
+                let mut lease = Lease::new(&self.db, self.ledger, row.epoch, began);
+                self.hold(held, &mut tx, &row, Some(&mut lease)).await?;
                 drop(tx);
-                self.shared.durable(row.head.seq, &self.db, began);
+                self.shared.durable(row.head.seq, &self.db, lease.since());
                 Ok(Standing::Owner)
             }
         }
     }
 
-    /// Brings the memory to where the ledger's row is.
-    async fn hold(&self, held: &mut Option<Held>, tx: &mut Tx, row: &LedgerRow) -> Result<(), Failure> {
+    /// Brings the memory to where the ledger's row is. Under a lease, the lease is kept meanwhile.
+    async fn hold(
+        &self,
+        held: &mut Option<Held>,
+        tx: &mut Tx,
+        row: &LedgerRow,
+        lease: Option<&mut Lease<'_>>,
+    ) -> Result<(), Failure> {
         if let Some(held) = held
             && held.head == row.head
         {
@@ -82,8 +92,9 @@ impl Desk {
             return Ok(());
         }
         *held = None;
-        let mut resident = Resident::new(row.flushed);
-        recover(tx, self.ledger, row.flushed, &row.head, &mut resident).await?;
+        let sweep = if self.is_embedded() { SWEEP_ALONE } else { SWEEP_AMONG_OTHERS };
+        let mut resident = Resident::new(row.flushed, sweep);
+        recover(tx, self.ledger, row.flushed, &row.head, &mut resident, lease).await?;
         self.shared.replace(resident);
         *held = Some(Held {
             ledger: self.ledger,
@@ -91,6 +102,7 @@ impl Desk {
             head: row.head,
             epoch: row.epoch,
             minted: IdOrder::after_others(row.head.last_id),
+            minted_before: IdOrder(row.head.last_id),
             recent: ById::default(),
         });
         Ok(())
@@ -106,7 +118,7 @@ impl Desk {
         let Some(write) = &decided.write else { return Ok(Written { wanted: false }) };
         let (started, mut pause, mut unknown) = (Instant::now(), PAUSE_MIN, false);
         loop {
-            let error = match self.attempt(write, decided, waiting).await {
+            let error = match in_time(self.attempt(write, decided, waiting)).await {
                 Ok(Some(written)) => return Ok(written),
                 // The head is elsewhere: perhaps an earlier attempt moved it there.
                 Ok(None) if unknown && self.is_durable(write).await? => return Ok(Written { wanted: false }),
@@ -145,7 +157,7 @@ impl Desk {
     /// Whether the journal has the record of this write.
     async fn is_durable(&self, write: &Write) -> Result<bool, Error> {
         let sql = "select hash from journal where ledger_id = $1 and seq = $2";
-        let row = self.db.fetch_optional(sql, vec![self.ledger.0.into(), write.after.seq.into()]).await?;
+        let row = in_time(self.db.fetch_optional(sql, vec![self.ledger.0.into(), write.after.seq.into()])).await?;
         Ok(row.map(|row| row.bytes("hash")).transpose()?.is_some_and(|hash| hash == write.after.hash))
     }
 
@@ -161,7 +173,7 @@ impl Desk {
             // Another host posted: what was read before may be old, and it may post again.
             on = SHARE_FOR;
             let mut fresh = None;
-            self.hold(&mut fresh, &mut tx, &row).await?;
+            self.hold(&mut fresh, &mut tx, &row, None).await?;
             *held = fresh.ok_or(Failure::Lost)?;
         }
         held.epoch = row.epoch;
@@ -212,7 +224,10 @@ impl Desk {
             behind,
             began: Instant::now(),
         };
-        let written = bulk::write_alone(&self.db, &write).await?.ok_or(Failure::Lost)?;
+        let written = in_time(bulk::write_alone(&self.db, &write)).await?.ok_or(Failure::Lost)?;
+        if right == Right::Owner {
+            self.shared.durable(held.head.seq, &self.db, write.began);
+        }
         Ok(written)
     }
 
@@ -223,11 +238,19 @@ impl Desk {
             if super::locked(&held.resident).is_flushed() {
                 // Nobody waits when the host itself is about to end.
                 let on = if written.wanted { SHARE_FOR } else { -1 };
+                // From the moment that it is let go others may post.
+                self.shared.disown();
                 self.flush(held, 0, Right::Shared { on }).await?;
                 return Ok(());
             }
         }
     }
+}
+
+/// An answer, or that it did not come in time: a database whose machine vanished says nothing, not even that it is gone.
+async fn in_time<T, E: From<Error>>(answer: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let silent = || Error::Unavailable(format!("no answer within {} s", ANSWER_MAX.as_secs()).into());
+    tokio::time::timeout(ANSWER_MAX, answer).await.unwrap_or_else(|_| Err(silent().into()))
 }
 
 /// Runs what must become durable with a batch, for those who were accepted.

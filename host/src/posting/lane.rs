@@ -78,9 +78,10 @@ impl Lane {
             idle: 0,
             wanted: false,
         };
-        let (handle, token) = (Handle::current(), tasks.token());
+        let (handle, token, end) = (Handle::current(), tasks.token(), End(Arc::clone(&desk)));
         let run = move || {
             handle.block_on(runner.run());
+            drop(end);
             drop(token);
         };
         std::thread::Builder::new().name("lane".into()).spawn(run).expect("the system gives a thread");
@@ -99,9 +100,22 @@ impl Lane {
         self.queue.send(waiting).map_err(|_| PostingError::Unavailable)
     }
 
+    pub(super) fn is(&self, other: &Lane) -> bool {
+        self.queue.same_channel(&other.queue)
+    }
+
     /// Whether somebody is there to take what is sent.
     pub(super) fn is_alive(&self) -> bool {
         !self.queue.is_closed()
+    }
+}
+
+/// The end of a lane's thread, by panic or not: nobody waits for it any longer to say what is durable.
+struct End(Arc<Desk>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.shared.forget();
     }
 }
 
@@ -135,19 +149,32 @@ impl Runner {
                 self.leave().await;
             }
             let batch = self.gather();
-            let size: usize = batch.iter().map(|waiting| waiting.entries.len()).sum();
-            let alone = batch.iter().any(|waiting| !waiting.companions.is_empty());
-            if self.writing.is_some() && (size < AHEAD_MIN || alone) {
+            if self.writing.is_some() && !self.may_go_ahead(&batch) {
                 // What comes until then may ride along.
                 batch.into_iter().rev().for_each(|waiting| self.backlog.push_front(waiting));
                 self.finish_writing().await;
                 continue;
             }
             self.post(batch).await;
+            self.keep_small().await;
         }
-        self.finish_writing().await;
         if self.desk.shared.is_closing() {
             self.leave().await;
+        }
+    }
+
+    /// Whether this batch is worth deciding before the one that is being written is durable, and can be.
+    fn may_go_ahead(&self, batch: &[Waiting]) -> bool {
+        let size: usize = batch.iter().map(|waiting| waiting.entries.len()).sum();
+        let alone = batch.iter().any(|waiting| !waiting.companions.is_empty());
+        size >= AHEAD_MIN && !alone && !self.held.as_ref().is_some_and(|held| held.guesses(batch))
+    }
+
+    /// Drops accounts from memory when there are too many.
+    async fn keep_small(&mut self) {
+        let is_too_large = |held: &Held| super::locked(&held.resident).is_too_large();
+        if self.held.as_ref().is_some_and(is_too_large) && self.finish_writing().await {
+            self.held.iter().filter(|held| is_too_large(held)).for_each(|held| super::locked(&held.resident).trim());
         }
     }
 
@@ -178,7 +205,11 @@ impl Runner {
             self.idle = 0;
             match received {
                 Some(waiting) => self.backlog.push_back(waiting),
-                None => return false,
+                None => {
+                    // What could not be written is tried once more before the end.
+                    self.finish_writing().await;
+                    return !self.backlog.is_empty();
+                }
             }
         }
         true
@@ -215,12 +246,15 @@ impl Runner {
                 }
             };
             match failure {
-                // Somebody else was here: what was in memory is forgotten, so the next try is another one.
-                Failure::Lost => continue,
-                Failure::Taken | Failure::Store(store::Error::Retry(_) | store::Error::Unavailable(_))
+                // When it is lost, somebody else was here: what was in memory is forgotten, and the next try is another one.
+                Failure::Lost
+                | Failure::Taken
+                | Failure::Store(store::Error::Retry(_) | store::Error::Unavailable(_))
                     if started.elapsed() < TRY_FOR => {}
                 failure => return refuse(waiting, &failure.into()),
             }
+            // Those before are not to wait for these.
+            self.finish_writing().await;
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
@@ -253,7 +287,15 @@ impl Runner {
             // It was decided on what never happened.
             return Err((waiting, Failure::Lost));
         }
-        let large = decided.outcomes.len() >= AHEAD_MIN;
+        if decided.write.is_none() && !self.desk.shared.is_owned() {
+            // No write will tell whether another host has posted meanwhile.
+            if let Err(failure) = self.confirm().await {
+                self.forget();
+                return Err((waiting, failure));
+            }
+        }
+        // What may be taken back again has nothing decided on top of it.
+        let large = decided.outcomes.len() >= AHEAD_MIN && decided.undo.is_none();
         let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided });
         let write = async move {
             let result = desk.write(&batch.decided, &batch.waiting, TRY_FOR).await;
@@ -266,6 +308,14 @@ impl Runner {
             let (batch, result) = write.await;
             self.settle(batch, result).await;
         }
+        Ok(())
+    }
+
+    /// Makes sure that the ledger is this host's still, after a time without writing.
+    async fn confirm(&mut self) -> Result<(), Failure> {
+        let held = self.held.as_mut().ok_or(Failure::Lost)?;
+        let written = self.desk.flush(held, 0, Right::Owner).await?;
+        self.wanted |= written.wanted;
         Ok(())
     }
 
@@ -318,11 +368,17 @@ impl Runner {
                 }
                 answer(waiting, decided.outcomes);
                 self.wanted |= written.wanted;
+                if decided.undo.is_some() {
+                    self.catch_up().await;
+                }
                 true
             }
             Err(failure @ Failure::Companion { .. }) => {
                 match (decided.undo, &decided.write, &mut self.held) {
-                    (Some(undo), Some(write), Some(held)) => held.take_back(undo, write),
+                    (Some(undo), Some(write), Some(held)) => {
+                        held.take_back(undo, write);
+                        self.desk.shared.taken_back();
+                    }
                     _ => self.forget(),
                 }
                 if let Err((waiting, failure)) = self.blame(waiting, failure) {
@@ -343,13 +399,23 @@ impl Runner {
         }
     }
 
+    /// Writes rows that lag and that a batch with companions could not take along.
+    async fn catch_up(&mut self) {
+        let Some(held) = self.held.as_mut().filter(|_| self.standing == Standing::Owner) else { return };
+        if super::locked(&held.resident).is_overdue(held.head.mark()) {
+            match self.desk.flush(held, IDLE_ROWS, Right::Owner).await {
+                Ok(written) => self.wanted |= written.wanted,
+                Err(failure) => self.give_up(failure),
+            }
+        }
+    }
+
     /// Nothing came for a while: rows that lag are written, and a ledger that other hosts may want is let go.
     async fn rest(&mut self) {
         let Some(held) = &mut self.held else { return };
         if self.standing != Standing::Owner {
             return;
         }
-        super::locked(&held.resident).trim();
         self.idle += 1;
         let flushed = super::locked(&held.resident).is_flushed();
         let result = match flushed {

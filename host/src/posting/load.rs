@@ -87,6 +87,11 @@ fn items(before: Before<'_>, waiting: &[Waiting]) -> (Vec<Item>, IdOrder) {
     let mut order = before.minted;
     let mut items = Vec::with_capacity(entries(waiting).count());
     for entry in entries(waiting) {
+        if let Some(id) = entry.given_id() {
+            order.pass(id, before.now);
+        }
+    }
+    for entry in entries(waiting) {
         let mut item = Item { command: entry.command, linked: entry.linked };
         if let Command::Create(create) = &mut item.command
             && entry.minted

@@ -47,6 +47,7 @@ pub use verify::{Fault, Report, verify};
 use crate::engine::{self, Engine, EngineError};
 use crate::store::{self, Db, Statement, Tx};
 use desk::Desk;
+use durable::Seen;
 use lane::Lane;
 use ledger_core::{Account, AccountId, Command, Key, LedgerId, Memo, Outcome, Timestamp, Transfer, TransferId};
 use sha2::{Digest, Sha256};
@@ -146,6 +147,14 @@ impl Entry {
         Entry { minted: true, ..self }
     }
 
+    /// The id that somebody else gave to the transfer that this begins.
+    fn given_id(&self) -> Option<TransferId> {
+        match &self.command {
+            Command::Create(create) if !self.minted => Some(create.id),
+            _ => None,
+        }
+    }
+
     /// The same, which succeeds or fails together with the entry after it.
     #[must_use]
     pub fn linked(self) -> Entry {
@@ -240,8 +249,15 @@ impl Posting {
             return Err(PostingError::TooLarge);
         }
         let (answer, answered) = oneshot::channel();
-        self.lane(ledger)?.send(entries, companions, answer)?;
-        answered.await.unwrap_or(Err(PostingError::Unavailable))
+        let lane = self.lane(ledger)?;
+        lane.send(entries, companions, answer)?;
+        answered.await.unwrap_or_else(|_| {
+            // It panicked. Whoever asks next finds another one, even if this one's thread has not ended yet.
+            if let Some(lanes) = self.lanes().as_mut() {
+                lanes.retain(|_, other| !other.is(&lane));
+            }
+            Err(PostingError::Unavailable)
+        })
     }
 
     /// Would this command be accepted now? Nothing is reserved or stored.
@@ -296,12 +312,15 @@ impl Posting {
 
     async fn row(&self, ledger: LedgerId, id: AccountId) -> Result<Option<rows::AccountRow>, store::Error> {
         let lane = self.lanes().as_ref().and_then(|lanes| lanes.get(&ledger).cloned());
-        if let Some(lane) = lane
-            && let Some(row) = lane.desk.shared.account(id).await
-        {
-            return Ok(Some(row));
+        let seen = match lane {
+            Some(lane) => lane.desk.shared.account(id).await,
+            None => Seen::Unknown,
+        };
+        match seen {
+            Seen::Here(row) => Ok(Some(*row)),
+            Seen::Stored => rows::account(&self.inner.db, ledger, id).await,
+            Seen::Unknown => recover::account(&self.inner.db, ledger, id).await,
         }
-        recover::account(&self.inner.db, ledger, id).await
     }
 
     /// Waits until every lane has answered what it took and written what lags. Nothing can be submitted afterwards.

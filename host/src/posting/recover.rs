@@ -6,6 +6,7 @@
 use super::bulk::Head;
 use super::history::Step;
 use super::idempotency::{self, Kept};
+use super::lease::Lease;
 use super::resident::{Mark, Resident};
 use super::rows::{self, AccountRow};
 use crate::store::{Db, Error, Row, Tx, Value};
@@ -33,16 +34,20 @@ struct Done {
     payee: (AccountId, Amount),
 }
 
-/// Everything that the rows of accounts and keys do not have yet, read into memory.
+/// Everything that the rows of accounts and keys do not have yet, read into memory. Under a lease, the lease is kept meanwhile.
 pub(super) async fn recover(
     tx: &mut Tx,
     ledger: LedgerId,
     flushed: Mark,
     head: &Head,
     resident: &mut Resident,
+    mut lease: Option<&mut Lease<'_>>,
 ) -> Result<(), Error> {
     let mut read = flushed.position;
     while read < head.last_position {
+        if let Some(lease) = &mut lease {
+            lease.keep().await?;
+        }
         let values = vec![ledger.0.into(), read.into(), head.last_position.into(), CHUNK.into()];
         let steps = tx.fetch_all(concatcp!(STEPS, " order by t.position limit $4"), values).await?;
         let steps: Vec<Done> = steps.iter().map(done).collect::<Result<_, _>>()?;
@@ -63,7 +68,7 @@ pub(super) async fn recover(
             }
         }
     }
-    keys(tx, ledger, flushed, head, resident).await
+    keys(tx, ledger, flushed, head, resident, lease).await
 }
 
 fn lost() -> Error {
@@ -100,9 +105,19 @@ fn done(row: &Row) -> Result<Done, Error> {
 }
 
 /// Keys of the records after `flushed` that have no row.
-async fn keys(tx: &mut Tx, ledger: LedgerId, flushed: Mark, head: &Head, resident: &mut Resident) -> Result<(), Error> {
+async fn keys(
+    tx: &mut Tx,
+    ledger: LedgerId,
+    flushed: Mark,
+    head: &Head,
+    resident: &mut Resident,
+    mut lease: Option<&mut Lease<'_>>,
+) -> Result<(), Error> {
     let mut read = flushed.seq;
     while read < head.seq {
+        if let Some(lease) = &mut lease {
+            lease.keep().await?;
+        }
         let sql = "select seq, body from journal where ledger_id = $1 and seq > $2 order by seq limit $3";
         let records = tx.fetch_all(sql, vec![ledger.0.into(), read.into(), RECORDS.into()]).await?;
         read = records.last().ok_or_else(lost)?.int("seq")?;

@@ -15,9 +15,13 @@ use std::collections::HashMap;
 /// A map keyed by ids.
 pub(super) type ById<K, V> = HashMap<K, V, RandomState>;
 
-/// How many rows of `transfer` a sweep may take to go through. After a crash at most twice as many are read again, which takes
-/// a second or two.
-const SWEEP_POSITIONS: i64 = 1_000_000;
+/// How many rows of `transfer` a sweep may take to go through. After a crash at most twice as many are read again.
+pub(super) const SWEEP_ALONE: i64 = 1_000_000;
+/// The same where other hosts read the same database: what lags they have to read with each account.
+pub(super) const SWEEP_AMONG_OTHERS: i64 = 131_072;
+
+/// From so many rows on, what is due is written also when the batch itself could not take it along.
+const OVERDUE: usize = 4_096;
 
 /// The most accounts that are kept when nothing of them waits to be written: some 300 MB.
 const ACCOUNTS_MAX: usize = 1_500_000;
@@ -45,6 +49,8 @@ pub(super) struct Resident {
     written_keys: Vec<Key>,
     /// The database has everything up to here.
     flushed: Mark,
+    /// [`SWEEP_ALONE`], or less.
+    sweep_positions: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -85,8 +91,9 @@ pub(super) struct Slice {
 
 impl Resident {
     /// Of a ledger of which the database has everything up to `flushed`.
-    pub(super) fn new(flushed: Mark) -> Resident {
-        Resident { flushed, sweep: Sweep { began: flushed, ..Sweep::default() }, ..Resident::default() }
+    pub(super) fn new(flushed: Mark, sweep_positions: i64) -> Resident {
+        let sweep = Sweep { began: flushed, ..Sweep::default() };
+        Resident { flushed, sweep, sweep_positions, ..Resident::default() }
     }
 
     /// The account as it is now, if it is here.
@@ -141,14 +148,27 @@ impl Resident {
         if self.sweep.is_done() {
             self.begin_sweep(head);
         }
-        let passed = (head.position - self.sweep.began.position).clamp(0, SWEEP_POSITIONS);
+        let (accounts, keys) = self.shares(head);
+        self.take(accounts, keys, head)
+    }
+
+    /// Whether so much is due that it should not wait for the next batch.
+    pub(super) fn is_overdue(&self, head: Mark) -> bool {
+        let (accounts, keys) = self.shares(head);
+        accounts.max(keys) > OVERDUE
+    }
+
+    /// How many accounts and keys of the sweep are due.
+    fn shares(&self, head: Mark) -> (usize, usize) {
+        // Refusals are kept, and limits are changed, without a row of `transfer`.
+        let others = i64::try_from(self.fresh_keys.len().max(self.dirty.len() / 2)).unwrap_or(i64::MAX);
+        let passed = (head.position - self.sweep.began.position).max(others).clamp(0, self.sweep_positions);
         let share = |all: usize, done: usize| {
-            let due = i128::try_from(all).unwrap_or(i128::MAX) * i128::from(passed) / i128::from(SWEEP_POSITIONS);
+            let due = i128::try_from(all).unwrap_or(i128::MAX) * i128::from(passed) / i128::from(self.sweep_positions);
             usize::try_from(due).unwrap_or(all).saturating_sub(done)
         };
-        let accounts = share(self.sweep.accounts.len(), self.sweep.accounts_done);
-        let keys = share(self.sweep.keys.len(), self.sweep.keys_done);
-        self.take(accounts, keys, head)
+        let Sweep { accounts, accounts_done, keys, keys_done, .. } = &self.sweep;
+        (share(accounts.len(), *accounts_done), share(keys.len(), *keys_done))
     }
 
     /// The next rows to be written, at most `most` accounts and as many keys; `head` is the end of the journal.
@@ -232,12 +252,14 @@ impl Resident {
         }
     }
 
-    /// Drops the accounts that the database has as they are here, when there are too many. Only while nothing is on its way to the
-    /// database: what was just written could not be read back yet.
+    /// Whether there are more accounts here than there should be, and [`Resident::trim`] could drop some.
+    pub(super) fn is_too_large(&self) -> bool {
+        self.slots.len() > ACCOUNTS_MAX && self.sweep.is_done()
+    }
+
+    /// Drops the accounts that the database has as they are here. Only when [too large](Resident::is_too_large), and while nothing is on
+    /// its way to the database: what was just written could not be read back yet.
     pub(super) fn trim(&mut self) {
-        if self.slots.len() <= ACCOUNTS_MAX || !self.sweep.is_done() {
-            return;
-        }
         let slots = std::mem::take(&mut self.slots);
         self.places = ById::default();
         self.dirty.clear();

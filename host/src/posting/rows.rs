@@ -1,7 +1,8 @@
 //! Accounts and transfers as they are stored, and reading them. Writing them is in `bulk`, finding transfers by id in `find.rs`.
 
 use super::history::{Chain, Link, Step, Totals};
-use crate::store::{Error, Row, Tx, Value};
+use crate::store::{Db, Error, Row, Tx, Value};
+use const_format::concatcp;
 use ledger_core::{
     Account, AccountId, AccountStatus, Amount, LedgerId, Memo, Timestamp, Transfer, TransferId, TransferKind,
     TransferState,
@@ -48,19 +49,22 @@ pub(super) struct Appended {
     pub(super) payee: (Link, Amount),
 }
 
+/// Ends with the column of their ids.
+const ACCOUNTS: &str = "select account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+        last_position, entries, begun, posted, ended, spine
+ from account where ledger_id = $1 and account_id";
+
 pub(super) async fn load_accounts(tx: &mut Tx, ledger: LedgerId, ids: &[AccountId]) -> Result<Vec<AccountRow>, Error> {
     let keys: Vec<Value> = ids.iter().map(|id| id.0.into()).collect();
-    let rows = tx
-        .fetch_among(
-            "select account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
-                    last_position, entries, begun, posted, ended, spine
-             from account where ledger_id = $1 and account_id",
-            &[ledger.0.into()],
-            &keys,
-            "",
-        )
-        .await?;
+    let rows = tx.fetch_among(ACCOUNTS, &[ledger.0.into()], &keys, "").await?;
     rows.iter().map(account_row).collect()
+}
+
+/// One account as it is stored.
+pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<AccountRow>, Error> {
+    let sql = concatcp!(ACCOUNTS, " = $2");
+    let row = db.fetch_optional(sql, vec![ledger.0.into(), id.0.into()]).await?;
+    row.as_ref().map(account_row).transpose()
 }
 
 pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {

@@ -11,19 +11,19 @@ use ledger_core::{
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const ALICE: AccountId = AccountId(1);
-const BOB: AccountId = AccountId(2);
+pub(crate) const ALICE: AccountId = AccountId(1);
+pub(crate) const BOB: AccountId = AccountId(2);
 
-struct Room {
+pub(crate) struct Room {
     _database: Database,
-    db: Db,
-    posting: Posting,
-    ledger: Ledger,
+    pub(crate) db: Db,
+    pub(crate) posting: Posting,
+    pub(crate) ledger: Ledger,
 }
 
 impl Room {
     /// Two accounts of which alice may go 100 into debt.
-    async fn on(engine: Engine, clock: Clock) -> Room {
+    pub(crate) async fn on(engine: Engine, clock: Clock) -> Room {
         let database = engine.fresh().await;
         let db = database.open().await;
         let ledger = posting::ensure_ledger(&db, "lanes", &Unit::new("X", 0).unwrap()).await.unwrap();
@@ -37,22 +37,22 @@ impl Room {
         room
     }
 
-    async fn submit(&self, entries: Vec<Entry>) -> Result<Vec<Outcome>, PostingError> {
+    pub(crate) async fn submit(&self, entries: Vec<Entry>) -> Result<Vec<Outcome>, PostingError> {
         self.posting.submit(self.ledger.id, Group { entries, companions: vec![] }).await
     }
 
-    async fn balance(&self, account: AccountId) -> i64 {
+    pub(crate) async fn balance(&self, account: AccountId) -> i64 {
         posting::account(&self.db, self.ledger.id, account).await.unwrap().unwrap().balance.minor()
     }
 
-    async fn prove(&self) {
+    pub(crate) async fn prove(&self) {
         let reports = posting::verify(&self.db, &engine::Engine::load(COMPONENT).unwrap(), |_, _| {}).await.unwrap();
         assert_eq!(reports[0].fault, None);
     }
 }
 
 /// An immediate transfer under the key `key`, each time with an id of its own, as a surface makes it.
-fn pay(key: &str, payer: AccountId, payee: AccountId, minor: i64) -> Entry {
+pub(crate) fn pay(key: &str, payer: AccountId, payee: AccountId, minor: i64) -> Entry {
     let create = Create {
         id: TransferId(hesabu::mint_id()),
         kind: TransferKind::Immediate,
@@ -67,7 +67,7 @@ fn pay(key: &str, payer: AccountId, payee: AccountId, minor: i64) -> Entry {
     Entry::new(Command::Create(create), "").minted()
 }
 
-fn clock() -> Clock {
+pub(crate) fn clock() -> Clock {
     Arc::new(hesabu::system_clock)
 }
 

@@ -20,4 +20,6 @@ mod crash; // kill -9
 mod hosts; // several servers, and a database that goes away
 mod engine; // hostile components
 mod journal; // one byte changed
+mod migration; // an older database
+mod ahead; // what is decided before the last batch is durable, and who owns a ledger
 mod lanes; // keys that meet, lanes that die, damage
