@@ -19,6 +19,9 @@ const EVE: AccountId = AccountId(5);
 /// Enough commands for a batch to be decided while the one before is being written.
 const MANY: usize = 600;
 
+/// So many that two times as many are no batch.
+const MORE: usize = 5_000;
+
 fn open(account: AccountId) -> Entry {
     let (floor, ceiling) = (Amount::new(-100_000).unwrap(), Amount::new(100_000).unwrap());
     Entry::new(Command::OpenAccount(OpenAccount { account, floor, ceiling, status: AccountStatus::Open }), "")
@@ -69,7 +72,7 @@ async fn what_a_companion_takes_back_has_nothing_on_top_of_it(engine: Engine) {
               select $1, name, unit, scale, head_seq, head_hash, head_at, last_position, begun, posted, ended, 77 from ledger",
         values: vec![hesabu::mint_id().into()],
     };
-    let many = |payer, payee| (0..MANY).map(|_| give(None, TransferKind::Immediate, payer, payee)).collect::<Vec<_>>();
+    let many = |payer, payee| (0..MORE).map(|_| give(None, TransferKind::Immediate, payer, payee)).collect::<Vec<_>>();
     let small = room.submit(vec![pay("first", ALICE, BOB, 1)]);
     let first = Group { entries: many(CAROL, EVE), companions: vec![stands_in_the_way] };
     let first = room.posting.submit(room.ledger.id, first);
@@ -79,7 +82,7 @@ async fn what_a_companion_takes_back_has_nothing_on_top_of_it(engine: Engine) {
     assert!(matches!(first, Err(PostingError::Conflict(_))), "{first:?}");
     assert!(second.unwrap().iter().all(Result::is_ok));
     let balance = async |account| room.posting.account(room.ledger.id, account).await.unwrap().unwrap().balance.minor();
-    let all = i64::try_from(MANY).unwrap();
+    let all = i64::try_from(MORE).unwrap();
     assert_eq!([balance(EVE).await, balance(CAROL).await, balance(DAVID).await], [0, -all, all]);
     room.posting.close().await;
     room.prove().await;
