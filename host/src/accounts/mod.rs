@@ -4,7 +4,11 @@
 
 mod history; // pages of an account's past
 mod proposals; // propose, accept, reject, cancel
+mod batch; // many at once
 
+pub use batch::{
+    AMOUNT_MAX, Decided, Mode, ORDERS_MAX, Order, Placed, Refusal, Sender, TEXT_MAX, is_amount, parse_amount, place,
+};
 pub use history::{Listing, TransferFilter, TransferRecord, TransferStatus, ledger_page, page, pending, transfer};
 pub use proposals::{
     Answer, Direction, Immediate, Proposal, ProposalError, Reply, act, preview, propose, transfer_at_once,

@@ -201,14 +201,26 @@ pub struct Holder {
 /// # Errors
 /// When the database fails.
 pub async fn holders<const N: usize>(db: &Db, numbers: [&str; N]) -> Result<[Option<Holder>; N], Error> {
-    let keys = numbers.map(Value::from);
+    let found = holders_among(db, numbers).await?;
+    Ok(numbers.map(|number| found.get(number).cloned()))
+}
+
+/// The holders of those of these account numbers that somebody has, by number. None comes twice.
+///
+/// # Errors
+/// When the database fails.
+pub async fn holders_among<'n>(
+    db: &Db,
+    numbers: impl IntoIterator<Item = &'n str>,
+) -> Result<HashMap<String, Holder>, Error> {
+    let keys: Vec<Value> = numbers.into_iter().map(Value::from).collect();
     let head = "select account_number, person_id, account_id from entity where account_number";
-    let mut found = HashMap::new();
+    let mut found = HashMap::with_capacity(keys.len());
     for row in db.fetch_among(head, &[], &keys, "").await? {
         let (number, account) = (row.text("account_number")?, AccountId(row.id("account_id")?));
         found.insert(number.clone(), Holder { number, person: row.id("person_id")?, account });
     }
-    Ok(numbers.map(|number| found.get(number).cloned()))
+    Ok(found)
 }
 
 /// The accounts of a person's entities.

@@ -32,7 +32,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &App) -> Result<Body<T>, Problem> {
-        let bytes = read(request.into_body()).await?;
+        let bytes = read(request.into_body(), BODY_MAX).await?;
         if bytes.is_empty() {
             return Err(Problem::invalid("Please provide valid inputs."));
         }
@@ -50,21 +50,21 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     }
 }
 
-/// Reads a body of at most [`BODY_MAX`] bytes. What is longer is read on for a while and thrown away: a client that is still
+/// Reads a body of at most `most` bytes. What is longer is read on for a while and thrown away: a client that is still
 /// sending would not hear the refusal.
-async fn read(mut body: axum::body::Body) -> Result<Vec<u8>, Problem> {
+pub(super) async fn read(mut body: axum::body::Body, most: usize) -> Result<Vec<u8>, Problem> {
     let (mut bytes, mut total) = (vec![], 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::invalid("The request body could not be read."))?;
         let Some(data) = frame.data_ref() else { continue };
         total += data.len();
-        if total <= BODY_MAX {
+        if total <= most {
             bytes.extend_from_slice(data);
         } else if total > DRAIN_MAX {
             break;
         }
     }
-    if total > BODY_MAX { Err(Error::TooLarge.into()) } else { Ok(bytes) }
+    if total > most { Err(Error::TooLarge.into()) } else { Ok(bytes) }
 }
 
 /// Whether a JSON text has the escape `\u0000`: PostgreSQL cannot store that character.
@@ -194,6 +194,18 @@ impl IdempotencyKey {
     pub(super) fn of(&self, session: Session) -> Option<Key> {
         self.0.as_deref().map(|text| posting::key(session.person, text))
     }
+
+    /// The key of one part of what was sent under this one. No key that somebody sends has U+0000 in it, so it is nobody else's.
+    pub(super) fn part(&self, session: Session, place: usize) -> Option<Key> {
+        self.0.as_deref().map(|text| posting::key(session.person, &format!("{text}\0{place}")))
+    }
+}
+
+/// The key that a text in a body is, as this person's: the same as in the header, if it could stand there.
+pub(super) fn written_key(session: Session, text: &str) -> Option<Key> {
+    let visible = |byte: u8| (b' '..=b'~').contains(&byte);
+    let good = (1..=KEY_MAX).contains(&text.len()) && text.bytes().all(visible);
+    good.then(|| posting::key(session.person, text))
 }
 
 impl FromRequestParts<App> for IdempotencyKey {
