@@ -18,6 +18,9 @@ pub const AMOUNT_MAX: i64 = 999_999_999_999_999;
 /// Characters of a description or a reason.
 pub const TEXT_MAX: usize = 510;
 
+/// Characters of a key.
+pub const KEY_MAX: usize = 255;
+
 /// Who sends a batch, which decides what its orders are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sender {
@@ -152,6 +155,11 @@ pub fn parse_amount(text: &str, unit: &Unit) -> Option<Amount> {
 /// Whether a transfer may have this amount.
 pub fn is_amount(amount: Amount) -> bool {
     amount.is_positive() && amount.minor() <= AMOUNT_MAX
+}
+
+/// Whether a text can be a key: visible ASCII characters and spaces, as in a header.
+pub fn is_key(text: &str) -> bool {
+    (1..=KEY_MAX).contains(&text.len()) && text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
 }
 
 /// Carries out the orders of a batch, at most [`ORDERS_MAX`], those that could be read at all. Each sees what the ones before it did.

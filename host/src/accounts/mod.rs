@@ -7,7 +7,8 @@ mod proposals; // propose, accept, reject, cancel
 mod batch; // many at once
 
 pub use batch::{
-    AMOUNT_MAX, Decided, Mode, ORDERS_MAX, Order, Placed, Refusal, Sender, TEXT_MAX, is_amount, parse_amount, place,
+    AMOUNT_MAX, Decided, KEY_MAX, Mode, ORDERS_MAX, Order, Placed, Refusal, Sender, TEXT_MAX, is_amount, is_key,
+    parse_amount, place,
 };
 pub use history::{Listing, TransferFilter, TransferRecord, TransferStatus, ledger_page, page, pending, transfer};
 pub use proposals::{

@@ -2,6 +2,7 @@
 
 use super::envelope::Page;
 use super::problem::Problem;
+use crate::accounts::{KEY_MAX, is_key};
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::Session;
@@ -15,9 +16,6 @@ use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use uuid::Uuid;
-
-/// The most characters of an idempotency key.
-const KEY_MAX: usize = 255;
 
 /// The most bytes of a request: the longest texts of every field come to a hundredth of it.
 const BODY_MAX: usize = 1 << 20;
@@ -187,6 +185,7 @@ impl FromRequestParts<App> for ClientAddress {
 }
 
 /// The header `Idempotency-Key`, as sent.
+#[derive(Default)]
 pub(super) struct IdempotencyKey(Option<String>);
 
 impl IdempotencyKey {
@@ -203,9 +202,7 @@ impl IdempotencyKey {
 
 /// The key that a text in a body is, as this person's: the same as in the header, if it could stand there.
 pub(super) fn written_key(session: Session, text: &str) -> Option<Key> {
-    let visible = |byte: u8| (b' '..=b'~').contains(&byte);
-    let good = (1..=KEY_MAX).contains(&text.len()) && text.bytes().all(visible);
-    good.then(|| posting::key(session.person, text))
+    is_key(text).then(|| posting::key(session.person, text))
 }
 
 impl FromRequestParts<App> for IdempotencyKey {

@@ -6,3 +6,5 @@ mod trade; // proposing, answering, balances
 mod lists; // pages and filters
 mod amounts; // exact in, exact out; texts of every script
 mod batch; // many transfers at once
+mod batch_bytes; // the same in the compact form
+mod backpressure; // more than can wait

@@ -126,7 +126,7 @@ pub(super) fn answer(decided: &Decided, count: usize) -> Response {
     (status, [(CONTENT_TYPE, FORM)], headers, written(decided, count)).into_response()
 }
 
-fn written(decided: &Decided, count: usize) -> Vec<u8> {
+pub(super) fn written(decided: &Decided, count: usize) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(HEAD_SIZE + count * OUTCOME_SIZE);
     bytes.extend_from_slice(ANSWER);
     bytes.extend([VERSION, u8::from(matches!(decided, Decided::Stopped(..)))]);

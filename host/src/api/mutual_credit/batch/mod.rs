@@ -3,6 +3,8 @@
 
 mod json; // the form of the document
 mod binary; // the compact form
+#[cfg(test)]
+mod tests; // the compact form as it is documented, and hostile bytes
 
 use super::extract::{Anybody, IdempotencyKey, read};
 use super::problem::Problem;
@@ -56,7 +58,11 @@ async fn batch(
     request: Request,
 ) -> Result<Response, Problem> {
     // Before the body is read: what waits in memory stays bounded.
-    let _room = room.try_acquire().map_err(|_| Error::Unavailable)?;
+    let Ok(_room) = room.try_acquire() else {
+        // A client that is still sending would not hear the refusal.
+        drop(read(request.into_body(), 0).await);
+        return Err(Error::Unavailable.into());
+    };
     let form = request.headers().get(CONTENT_TYPE).and_then(|form| form.to_str().ok()).unwrap_or_default();
     let is_binary = binary::is_meant(form)?;
     let bytes = read(request.into_body(), BODY_MAX).await?;
