@@ -5,6 +5,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +46,14 @@ impl Db {
             }
         }
         Db::open(address).await
+    }
+
+    /// The file of an embedded database.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Db::Sqlite { pool, .. } => Some(pool.connect_options().get_filename().to_owned()),
+            Db::Postgres(_) => None,
+        }
     }
 
     /// Opens `sqlite:path` or `postgres://…`. A SQLite file that does not exist is made.
