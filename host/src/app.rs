@@ -9,7 +9,6 @@ use crate::store::{self, Db};
 use crate::system_clock;
 use anyhow::{Context, bail};
 use ledger_core::Amount;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -32,8 +31,6 @@ pub struct App {
     pub ledger: Ledger,
     /// Floor and ceiling of a new member's account.
     pub new_member_limits: (Amount, Amount),
-    /// Says to other processes that this one posts.
-    pub alone: Arc<Option<File>>,
 }
 
 impl App {
@@ -43,7 +40,6 @@ impl App {
     /// With a sentence that says what to do.
     pub async fn start(config: &Config) -> anyhow::Result<App> {
         let db = open(config).await?;
-        let alone = db.keep_for_this_process().await.context("the database cannot be used (DATABASE_URL)")?;
         let started = Instant::now();
         let engine = tokio::task::spawn_blocking({
             let folder = config.data.clone();
@@ -71,7 +67,6 @@ impl App {
             db,
             ledger,
             new_member_limits: config.new_member_limits,
-            alone: Arc::new(alone),
         })
     }
 

@@ -4,8 +4,15 @@
 
 mod history; // pages of an account's past
 mod proposals; // propose, accept, reject, cancel
+mod batch; // many at once
+mod import; // rows of a file
 
+pub use batch::{
+    AMOUNT_MAX, Decided, KEY_MAX, Mode, ORDERS_MAX, Order, Placed, Refusal, Sender, TEXT_MAX, is_amount, is_key,
+    parse_amount, place,
+};
 pub use history::{Listing, TransferFilter, TransferRecord, TransferStatus, ledger_page, page, pending, transfer};
+pub use import::{Form, ImportError, Row, Rows};
 pub use proposals::{
     Answer, Direction, Immediate, Proposal, ProposalError, Reply, act, preview, propose, transfer_at_once,
 };

@@ -1,8 +1,10 @@
 //! What the program can be told to do. Each command prints for people; `--json` prints for programs.
 
 mod demo;
+mod import;
 
 pub(crate) use demo::demo;
+pub(crate) use import::{Import, import};
 
 use anyhow::{Context, bail};
 use hesabu::app::{self, App};
@@ -12,8 +14,10 @@ use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKey
 use hesabu::posting::Report;
 use hesabu::store::Db;
 use hesabu::{api, mint_id, posting};
-use std::io::{IsTerminal, Read, Write};
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 use tracing_subscriber::EnvFilter;
@@ -34,6 +38,7 @@ pub(crate) fn start_logging() {
 
 pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let app = App::start(config).await?;
+    let _alone = alone(&app.db)?;
     let listener = tokio::net::TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} cannot be listened on (HESABU_LISTEN)", config.listen))?;
@@ -65,6 +70,23 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     app.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+/// Keeps a SQLite database for this process as long as the value lives: two that post would each have books of their own in memory. On
+/// PostgreSQL they share the ledger, and nothing is kept.
+fn alone(db: &Db) -> anyhow::Result<Option<File>> {
+    let Some(mut path) = db.file().map(PathBuf::into_os_string) else { return Ok(None) };
+    path.push(".lock");
+    let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another hesabu is using this SQLite database, and only on PostgreSQL can several post: stop it first, or send it what is to be done"
+        ),
+        // A file system without locks.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+    }
 }
 
 async fn signal_to_stop() {

@@ -196,6 +196,17 @@ pub struct Holder {
     pub account: AccountId,
 }
 
+/// Ends with the column of their numbers.
+const HOLDERS: &str = "select account_number, person_id, account_id from entity where account_number";
+
+fn holder(row: &Row) -> Result<Holder, Error> {
+    Ok(Holder {
+        number: row.text("account_number")?,
+        person: row.id("person_id")?,
+        account: AccountId(row.id("account_id")?),
+    })
+}
+
 /// Who has which account number.
 #[derive(Clone)]
 pub struct Holders {
@@ -208,14 +219,8 @@ impl Holders {
     /// # Panics
     /// See [`Lookup::new`].
     pub fn new(db: &Db) -> Holders {
-        let question = Question {
-            head: "select account_number, person_id, account_id from entity where account_number",
-            tail: "",
-            read: |row: &Row| {
-                let (number, account) = (row.text("account_number")?, AccountId(row.id("account_id")?));
-                Ok((number.clone(), Holder { number, person: row.id("person_id")?, account }))
-            },
-        };
+        let question =
+            Question { head: HOLDERS, tail: "", read: |row| holder(row).map(|holder| (holder.number.clone(), holder)) };
         Holders { by_number: Lookup::new(db, question) }
     }
 
@@ -226,6 +231,23 @@ impl Holders {
     pub async fn of(&self, numbers: Vec<String>) -> Result<Vec<Option<Holder>>, Error> {
         self.by_number.find(numbers).await
     }
+}
+
+/// The holders of those of these account numbers that somebody has, by number. None comes twice.
+///
+/// # Errors
+/// When the database fails.
+pub async fn holders_among<'n>(
+    db: &Db,
+    numbers: impl IntoIterator<Item = &'n str>,
+) -> Result<HashMap<String, Holder>, Error> {
+    let keys: Vec<Value> = numbers.into_iter().map(Value::from).collect();
+    let mut found = HashMap::with_capacity(keys.len());
+    for row in db.fetch_among(HOLDERS, &[], &keys, "").await? {
+        let holder = holder(&row)?;
+        found.insert(holder.number.clone(), holder);
+    }
+    Ok(found)
 }
 
 /// The accounts of a person's entities.

@@ -5,7 +5,7 @@
 use super::{Error, Row, Value};
 use rusqlite::types::{FromSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedMutexGuard;
@@ -59,10 +59,6 @@ impl Writer {
     /// Of this database file.
     pub(super) const fn new(file: PathBuf, busy_timeout: Duration) -> Writer {
         Writer { file, busy_timeout, connection: None }
-    }
-
-    pub(super) fn file(&self) -> &Path {
-        &self.file
     }
 
     /// Lets go of the file.

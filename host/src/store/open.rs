@@ -5,6 +5,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -49,23 +50,11 @@ impl Db {
         Db::open(address).await
     }
 
-    /// Keeps other processes from posting to the same SQLite file for as long as the answer lives; a database server looks after
-    /// several by itself. They may still read.
-    ///
-    /// # Errors
-    /// When another process has it already.
-    pub async fn keep_for_this_process(&self) -> Result<Option<std::fs::File>, Error> {
-        let Db::Sqlite { turn, .. } = self else { return Ok(None) };
-        let mut name = turn.lock().await.file().as_os_str().to_owned();
-        name.push("-lock");
-        let unusable = |error: std::io::Error| Error::Unavailable(error.into());
-        let file = std::fs::File::options().create(true).truncate(false).write(true).open(&name).map_err(unusable)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
-            Err(std::fs::TryLockError::WouldBlock) => Err(Error::Address(
-                "another process is posting to this SQLite file: stop it first, or use PostgreSQL for several".into(),
-            )),
-            Err(std::fs::TryLockError::Error(error)) => Err(unusable(error)),
+    /// The file of an embedded database.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Db::Sqlite { pool, .. } => Some(pool.connect_options().get_filename().to_owned()),
+            Db::Postgres(_) => None,
         }
     }
 

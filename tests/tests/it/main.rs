@@ -17,6 +17,7 @@ mod idempotency; // once, whatever happens
 mod shutdown; // nothing is cut off
 mod races; // at the same time
 mod crash; // kill -9
+mod import; // rows of files
 mod hosts; // several servers, and a database that goes away
 mod engine; // hostile components
 mod journal; // one byte changed

@@ -5,3 +5,6 @@ mod entities; // one's own, and as administrators see and change them
 mod trade; // proposing, answering, balances
 mod lists; // pages and filters
 mod amounts; // exact in, exact out; texts of every script
+mod batch; // many transfers at once
+mod batch_bytes; // the same in the compact form
+mod backpressure; // more than can wait
