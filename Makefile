@@ -1,7 +1,7 @@
 # What there is to do here: `make` lists it. Holds the order of the steps; how each is done is in scripts/ or is cargo's own.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup component build run test lint fmt deny clean
+.PHONY: help setup component build run test simulate lint fmt deny clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -25,6 +25,9 @@ test: component lint ## everything that CI checks
 	cargo test --locked --doc -p ledger-core
 	scripts/postgres.sh run -- \
 		$$(cargo nextest --version >/dev/null 2>&1 && echo cargo nextest run || echo cargo test --lib --bins --tests) --locked --no-fail-fast
+
+simulate: component ## posting while everything fails: 10,000 seeds, or SEEDS= from SEED= on
+	scripts/simulate.sh
 
 lint: setup ## format and clippy, without changing anything
 	cargo fmt --all --check

@@ -11,3 +11,4 @@ pub mod client; // somebody who believes nothing
 pub mod network; // members who trade
 pub mod orders; // many at once, and what was promised
 pub mod tamper; // somebody who writes to the database
+pub mod simulation; // posting, from a seed, while everything fails

@@ -41,7 +41,7 @@ impl Tamper {
         let sql = AssertSqlSafe(sql.to_owned());
         match &self.db {
             Db::Sqlite { pool, .. } => sqlx::raw_sql(sql).execute(pool).await.map(drop),
-            Db::Postgres(pool) => sqlx::raw_sql(sql).execute(pool).await.map(drop),
+            Db::Postgres { pool, .. } => sqlx::raw_sql(sql).execute(pool).await.map(drop),
         }
     }
 

@@ -7,8 +7,9 @@ use super::lane::Waiting;
 use super::lease::{self, Claim, Lease, LedgerRow, SHARE_FOR};
 use super::load::Source;
 use super::mint::IdOrder;
+use super::pace::Pace;
 use super::recover::recover;
-use super::resident::{ById, Resident, SWEEP_ALONE, SWEEP_AMONG_OTHERS};
+use super::resident::{ById, Resident};
 use super::{Clock, Failure};
 use crate::engine::Engine;
 use crate::store::{Db, Error, Tx};
@@ -31,6 +32,7 @@ pub(super) struct Desk {
     pub(super) db: Db,
     pub(super) engine: Engine,
     pub(super) clock: Clock,
+    pub(super) pace: Pace,
     pub(super) ledger: LedgerId,
     /// This process, among others on the same database.
     pub(super) host: u128,
@@ -92,7 +94,7 @@ impl Desk {
             return Ok(());
         }
         *held = None;
-        let sweep = if self.is_embedded() { SWEEP_ALONE } else { SWEEP_AMONG_OTHERS };
+        let sweep = if self.is_embedded() { self.pace.sweep_alone } else { self.pace.sweep_among_others };
         let mut resident = Resident::new(row.flushed, sweep);
         recover(tx, self.ledger, row.flushed, &row.head, &mut resident, lease).await?;
         self.shared.replace(resident);
@@ -109,12 +111,7 @@ impl Desk {
     }
 
     /// Writes a batch that was decided on what this host alone has, again and again until its fate is known.
-    pub(super) async fn write(
-        &self,
-        decided: &Decided,
-        waiting: &[Waiting],
-        try_for: Duration,
-    ) -> Result<Written, Failure> {
+    pub(super) async fn write(&self, decided: &Decided, waiting: &[Waiting]) -> Result<Written, Failure> {
         let Some(write) = &decided.write else { return Ok(Written { wanted: false }) };
         let (started, mut pause, mut unknown) = (Instant::now(), PAUSE_MIN, false);
         loop {
@@ -130,7 +127,7 @@ impl Desk {
                 tracing::warn!(error = &error as &dyn std::error::Error, "posting: the fate of a commit is unknown");
                 unknown = true;
             }
-            if started.elapsed() > try_for {
+            if started.elapsed() > self.pace.try_for {
                 return Err(error.into());
             }
             tokio::time::sleep(pause).await;
@@ -194,7 +191,7 @@ impl Desk {
     async fn settle_unknown(&self, decided: Decided, error: Error) -> Result<Decided, Failure> {
         let Some(write) = &decided.write else { return Ok(decided) };
         let (started, mut pause) = (Instant::now(), PAUSE_MIN);
-        while started.elapsed() < Duration::from_secs(10) {
+        while started.elapsed() < self.pace.try_for {
             tracing::warn!(error = &error as &dyn std::error::Error, "posting: the fate of a commit is unknown");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);

@@ -81,7 +81,7 @@ impl Shared {
         let lease = match db {
             // One process has the file.
             Db::Sqlite { .. } => Duration::from_secs(1 << 30),
-            Db::Postgres(_) => Duration::from_micros(LEASE.unsigned_abs()) - MARGIN,
+            Db::Postgres { .. } => Duration::from_micros(LEASE.unsigned_abs()) - MARGIN,
         };
         self.durable.send_modify(|durable| {
             (durable.seq, durable.owned_until) = (seq, Some(began + lease));

@@ -23,22 +23,9 @@ use tokio_util::task::TaskTracker;
 /// Commands that may wait in a lane: some full batches. Beyond, callers are told to come back later.
 const QUEUE_MAX: usize = 4 * BATCH_MAX;
 
-/// From so many commands on a batch is decided while the one before is being written.
-const AHEAD_MIN: usize = 512;
-
-/// How long a batch is tried when the database is away or asks to try again, before its callers are told that posting is not
-/// available. Shorter than what a request may take (30 s), so that the caller hears it from here.
-const TRY_FOR: Duration = Duration::from_secs(10);
-
 /// The first pause between two tries; each next one is twice as long, up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
-
-/// When nothing came for so long, rows that lag are written.
-const IDLE: Duration = Duration::from_millis(200);
-
-/// Rows written at a time when nothing else is to be done.
-const IDLE_ROWS: usize = 4_096;
 
 /// How often a lane without work looks, before it lets go of a ledger that other hosts may want.
 const IDLE_MAX: u32 = 5;
@@ -167,12 +154,13 @@ impl Runner {
     fn may_go_ahead(&self, batch: &[Waiting]) -> bool {
         let size: usize = batch.iter().map(|waiting| waiting.entries.len()).sum();
         let alone = batch.iter().any(|waiting| !waiting.companions.is_empty());
-        size >= AHEAD_MIN && !alone && !self.held.as_ref().is_some_and(|held| held.guesses(batch))
+        size >= self.desk.pace.ahead_min && !alone && !self.held.as_ref().is_some_and(|held| held.guesses(batch))
     }
 
     /// Drops accounts from memory when there are too many.
     async fn keep_small(&mut self) {
-        let is_too_large = |held: &Held| super::locked(&held.resident).is_too_large();
+        let most = self.desk.pace.accounts_max;
+        let is_too_large = |held: &Held| super::locked(&held.resident).is_too_large(most);
         if self.held.as_ref().is_some_and(is_too_large) && self.finish_writing().await {
             self.held.iter().filter(|held| is_too_large(held)).for_each(|held| super::locked(&held.resident).trim());
         }
@@ -191,7 +179,7 @@ impl Runner {
                     }
                     received = self.queue.recv() => received,
                 },
-                None => match tokio::time::timeout(IDLE, self.queue.recv()).await {
+                None => match tokio::time::timeout(self.desk.pace.idle, self.queue.recv()).await {
                     Ok(received) => received,
                     Err(_) => {
                         self.rest().await;
@@ -215,7 +203,7 @@ impl Runner {
         true
     }
 
-    /// The next batch: everything that waits, up to [`BATCH_MAX`] commands. There is some.
+    /// The next batch: everything that waits, up to as many commands as it takes. There is some.
     fn gather(&mut self) -> Vec<Waiting> {
         let (mut size, mut batch) = (0, vec![]);
         loop {
@@ -226,7 +214,7 @@ impl Runner {
                 }
             }
             let next = self.backlog.front().map_or(0, |waiting| waiting.entries.len());
-            if size > 0 && size + next > BATCH_MAX {
+            if size > 0 && size + next > self.desk.pace.batch_max {
                 return batch;
             }
             size += next;
@@ -250,7 +238,7 @@ impl Runner {
                 Failure::Lost
                 | Failure::Taken
                 | Failure::Store(store::Error::Retry(_) | store::Error::Unavailable(_))
-                    if started.elapsed() < TRY_FOR => {}
+                    if started.elapsed() < self.desk.pace.try_for => {}
                 failure => return refuse(waiting, &failure.into()),
             }
             // Those before are not to wait for these.
@@ -295,10 +283,10 @@ impl Runner {
             }
         }
         // What may be taken back again has nothing decided on top of it.
-        let large = decided.outcomes.len() >= AHEAD_MIN && decided.undo.is_none();
+        let large = decided.undo.is_none() && decided.outcomes.len() >= self.desk.pace.ahead_min;
         let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided });
         let write = async move {
-            let result = desk.write(&batch.decided, &batch.waiting, TRY_FOR).await;
+            let result = desk.write(&batch.decided, &batch.waiting).await;
             (batch, result)
         };
         if large {
@@ -402,8 +390,9 @@ impl Runner {
     /// Writes rows that lag and that a batch with companions could not take along.
     async fn catch_up(&mut self) {
         let Some(held) = self.held.as_mut().filter(|_| self.standing == Standing::Owner) else { return };
-        if super::locked(&held.resident).is_overdue(held.head.mark()) {
-            match self.desk.flush(held, IDLE_ROWS, Right::Owner).await {
+        let rows = self.desk.pace.idle_rows;
+        if super::locked(&held.resident).is_overdue(held.head.mark(), rows) {
+            match self.desk.flush(held, rows, Right::Owner).await {
                 Ok(written) => self.wanted |= written.wanted,
                 Err(failure) => self.give_up(failure),
             }
@@ -417,14 +406,15 @@ impl Runner {
             return;
         }
         self.idle += 1;
+        let idle_rows = self.desk.pace.idle_rows;
         let flushed = super::locked(&held.resident).is_flushed();
         let result = match flushed {
-            false => self.desk.flush(held, IDLE_ROWS, Right::Owner).await,
+            false => self.desk.flush(held, idle_rows, Right::Owner).await,
             true if self.idle < IDLE_MAX || self.desk.is_embedded() => return,
             true => {
                 self.standing = Standing::None;
                 self.desk.shared.disown();
-                self.desk.flush(held, IDLE_ROWS, Right::Shared { on: -1 }).await
+                self.desk.flush(held, idle_rows, Right::Shared { on: -1 }).await
             }
         };
         match result {

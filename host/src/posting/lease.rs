@@ -69,7 +69,7 @@ const LOCK_POSTGRES: &str = formatcp!("select {COLUMNS}, {NOW} as now from ledge
 
 /// Locks the ledger's row until the transaction ends.
 pub(super) async fn lock(tx: &mut Tx, ledger: LedgerId) -> Result<Option<LedgerRow>, Error> {
-    let sql = if matches!(tx, Tx::Postgres(_)) { LOCK_POSTGRES } else { LOCK_SQLITE };
+    let sql = if matches!(tx, Tx::Postgres { .. }) { LOCK_POSTGRES } else { LOCK_SQLITE };
     let Some(row) = tx.fetch_for_update(sql, vec![ledger.0.into()]).await? else { return Ok(None) };
     let hash = row.bytes("head_hash")?.try_into();
     Ok(Some(LedgerRow {

@@ -29,6 +29,7 @@ mod lease; // one host alone, or several in turn
 mod resident; // accounts and keys in memory, and writing them behind
 mod durable; // what others may see of them
 mod recover; // what was not written behind before a crash
+mod pace; // how much at a time, how soon
 mod mint; // transfer ids in order
 mod find; // transfers by id
 mod rows; // accounts and transfers as they are stored
@@ -42,6 +43,7 @@ mod verify; // the proof: replay of the journal
 pub use health::{Check, Health, health};
 pub use history::Step;
 pub use ledgers::{Ledger, ensure_ledger, ledgers};
+pub use pace::Pace;
 pub use verify::{Fault, Report, verify};
 
 use crate::engine::{self, Engine, EngineError};
@@ -69,6 +71,7 @@ struct Inner {
     db: Db,
     engine: Engine,
     clock: Clock,
+    pace: Pace,
     /// This process, among others on the same database.
     host: u128,
     /// `None` when closed.
@@ -202,8 +205,13 @@ impl From<Entry> for Group {
 impl Posting {
     /// Posts to `db` what `engine` decides.
     pub fn new(db: Db, engine: Engine, clock: Clock) -> Posting {
+        Posting::paced(db, engine, clock, Pace::default())
+    }
+
+    /// The same, at a pace of its own.
+    pub fn paced(db: Db, engine: Engine, clock: Clock, pace: Pace) -> Posting {
         let (lanes, tasks) = (Mutex::new(Some(HashMap::new())), TaskTracker::new());
-        Posting { inner: Arc::new(Inner { db, engine, clock, host: crate::mint_id(), lanes, tasks }) }
+        Posting { inner: Arc::new(Inner { db, engine, clock, pace, host: crate::mint_id(), lanes, tasks }) }
     }
 
     /// Where it is all kept.
@@ -339,9 +347,9 @@ impl Posting {
         if let Some(lane) = lanes.get(&ledger).filter(|lane| lane.is_alive()) {
             return Ok(lane.clone());
         }
-        let Inner { db, engine, clock, host, tasks, .. } = &*self.inner;
+        let Inner { db, engine, clock, pace, host, tasks, .. } = &*self.inner;
         let (db, engine, clock) = (db.clone(), engine.clone(), clock.clone());
-        let desk = Desk { db, engine, clock, ledger, host: *host, shared: durable::Shared::default() };
+        let desk = Desk { db, engine, clock, pace: *pace, ledger, host: *host, shared: durable::Shared::default() };
         let lane = Lane::start(desk, tasks);
         lanes.insert(ledger, lane.clone());
         Ok(lane)

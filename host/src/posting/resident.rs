@@ -15,17 +15,6 @@ use std::collections::HashMap;
 /// A map keyed by ids.
 pub(super) type ById<K, V> = HashMap<K, V, RandomState>;
 
-/// How many rows of `transfer` a sweep may take to go through. After a crash at most twice as many are read again.
-pub(super) const SWEEP_ALONE: i64 = 1_000_000;
-/// The same where other hosts read the same database: what lags they have to read with each account.
-pub(super) const SWEEP_AMONG_OTHERS: i64 = 131_072;
-
-/// From so many rows on, what is due is written also when the batch itself could not take it along.
-const OVERDUE: usize = 4_096;
-
-/// The most accounts that are kept when nothing of them waits to be written: some 300 MB.
-const ACCOUNTS_MAX: usize = 1_500_000;
-
 /// A place in the journal, and the last row of `transfer` that came from it.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Mark {
@@ -49,7 +38,7 @@ pub(super) struct Resident {
     written_keys: Vec<Key>,
     /// The database has everything up to here.
     flushed: Mark,
-    /// [`SWEEP_ALONE`], or less.
+    /// See [`Pace`](super::Pace).
     sweep_positions: i64,
 }
 
@@ -143,7 +132,7 @@ impl Resident {
         self.dirty.is_empty() && self.fresh_keys.is_empty() && self.sweep.is_done()
     }
 
-    /// What is due to be written with the batch that ends at `head`, so that a sweep goes through in time.
+    /// What is due to be written with the batch that ends at `head`, so that a sweep goes through within so many positions.
     pub(super) fn due(&mut self, head: Mark) -> Slice {
         if self.sweep.is_done() {
             self.begin_sweep(head);
@@ -152,10 +141,10 @@ impl Resident {
         self.take(accounts, keys, head)
     }
 
-    /// Whether so much is due that it should not wait for the next batch.
-    pub(super) fn is_overdue(&self, head: Mark) -> bool {
+    /// Whether more rows are due than that they could wait for the next batch.
+    pub(super) fn is_overdue(&self, head: Mark, rows: usize) -> bool {
         let (accounts, keys) = self.shares(head);
-        accounts.max(keys) > OVERDUE
+        accounts.max(keys) > rows
     }
 
     /// How many accounts and keys of the sweep are due.
@@ -252,9 +241,9 @@ impl Resident {
         }
     }
 
-    /// Whether there are more accounts here than there should be, and [`Resident::trim`] could drop some.
-    pub(super) fn is_too_large(&self) -> bool {
-        self.slots.len() > ACCOUNTS_MAX && self.sweep.is_done()
+    /// Whether there are more than `most` accounts here, and [`Resident::trim`] could drop some.
+    pub(super) fn is_too_large(&self, most: usize) -> bool {
+        self.slots.len() > most && self.sweep.is_done()
     }
 
     /// Drops the accounts that the database has as they are here. Only when [too large](Resident::is_too_large), and while nothing is on

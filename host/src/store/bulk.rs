@@ -1,6 +1,6 @@
 //! PostgreSQL with a column at a time: one statement for a whole batch, whose placeholders are arrays for `unnest` and `any`.
 
-use super::{Db, Error, Row, Tx, Value, value};
+use super::{Access, Db, Error, Row, Tx, Value, value};
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, PgConnection, SqlSafeStr};
 use uuid::Uuid;
@@ -62,9 +62,15 @@ impl Db {
     /// # Errors
     /// See [`Error`]; always on SQLite.
     pub async fn bulk(&self, sql: &str, values: Vec<Value>, columns: Vec<Column>) -> Result<Vec<Row>, Error> {
+        let mut armed = self.arm(Access::Write)?;
         match self {
             Db::Sqlite { .. } => Err(not_here()),
-            Db::Postgres(pool) => fetch_all(&mut *pool.acquire().await?, sql, values, columns).await,
+            Db::Postgres { pool, .. } => {
+                armed.commit()?;
+                let rows = fetch_all(&mut *pool.acquire().await?, sql, values, columns).await?;
+                armed.committed()?;
+                Ok(rows)
+            }
         }
     }
 }
@@ -77,7 +83,10 @@ impl Tx {
     pub async fn bulk(&mut self, sql: &str, values: Vec<Value>, columns: Vec<Column>) -> Result<Vec<Row>, Error> {
         match self {
             Tx::Sqlite { .. } | Tx::Here(_) => Err(not_here()),
-            Tx::Postgres(tx) => fetch_all(&mut *tx, sql, values, columns).await,
+            Tx::Postgres { tx, armed } => {
+                armed.statement()?;
+                fetch_all(&mut *tx, sql, values, columns).await
+            }
         }
     }
 }

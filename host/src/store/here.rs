@@ -2,7 +2,7 @@
 //!
 //! A statement through the driver costs two thread switches; a batch of thousands of rows would spend most of its time in them.
 
-use super::{Error, Row, Value};
+use super::{Armed, Error, Row, Value};
 use rusqlite::types::{FromSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, OpenFlags};
 use std::path::PathBuf;
@@ -26,6 +26,8 @@ pub struct Writer {
 pub struct HereTx {
     writer: OwnedMutexGuard<Writer>,
     open: bool,
+    /// What goes wrong on purpose.
+    armed: Armed,
 }
 
 /// A statement that is run many times.
@@ -81,9 +83,9 @@ impl Writer {
 
 impl HereTx {
     /// Begins a transaction by this statement.
-    pub(super) fn begin(mut writer: OwnedMutexGuard<Writer>, begin: &str) -> Result<HereTx, Error> {
+    pub(super) fn begin(mut writer: OwnedMutexGuard<Writer>, begin: &str, armed: Armed) -> Result<HereTx, Error> {
         writer.connection()?.prepare_cached(begin)?.raw_execute()?;
-        Ok(HereTx { writer, open: true })
+        Ok(HereTx { writer, open: true, armed })
     }
 
     /// A statement, kept prepared for the next time.
@@ -91,6 +93,7 @@ impl HereTx {
     /// # Errors
     /// When the database does not understand it.
     pub fn prepare(&mut self, sql: &str) -> Result<Prepared<'_>, Error> {
+        self.armed.statement()?;
         // To SQLite `$1` is a name, numbered by where it first stands; `?1` is the first value wherever it stands.
         let sql = sql.replace('$', "?");
         Ok(Prepared { statement: self.writer.connection()?.prepare_cached(&sql)? })
@@ -109,9 +112,10 @@ impl HereTx {
     }
 
     pub(super) fn commit(mut self) -> Result<(), Error> {
+        self.armed.commit()?;
         self.writer.connection()?.prepare_cached("commit")?.raw_execute()?;
         self.open = false;
-        Ok(())
+        self.armed.committed()
     }
 }
 

@@ -12,9 +12,11 @@ mod error; // what can go wrong, and whether trying again helps
 mod here; // SQLite in a loop on the calling thread
 mod bulk; // PostgreSQL with a column at a time
 mod lookup; // rows by key for many who ask at once
+mod fault; // failing on purpose, for tests
 
 pub use bulk::Column;
 pub use error::{Cause, Error};
+pub use fault::{Access, Armed, Fault, Faults, Moment};
 pub use here::{Bind, HereTx, Prepared, Writer};
 pub use lookup::{Lookup, Question};
 pub use open::migrate;
@@ -39,9 +41,16 @@ pub enum Db {
         reader: Arc<Mutex<Writer>>,
         /// Reads what is looked up by key for many at once, which must not wait for a long read.
         by_key: Arc<Mutex<Writer>>,
+        /// What goes wrong on purpose; see [`Db::with_faults`].
+        faults: Option<Faults>,
     },
     /// A server that speaks PostgreSQL.
-    Postgres(PgPool),
+    Postgres {
+        /// Connections to it.
+        pool: PgPool,
+        /// What goes wrong on purpose; see [`Db::with_faults`].
+        faults: Option<Faults>,
+    },
 }
 
 /// A transaction. Dropping it rolls it back.
@@ -53,11 +62,18 @@ pub enum Tx {
         tx: sqlx::Transaction<'static, Sqlite>,
         /// Held until the transaction ends; a reader has none.
         turn: Option<OwnedMutexGuard<Writer>>,
+        /// What goes wrong on purpose.
+        armed: Armed,
     },
     /// SQLite on the calling thread; see [`Db::begin_here`].
     Here(HereTx),
     /// Read committed; whoever needs more locks rows.
-    Postgres(sqlx::Transaction<'static, Postgres>),
+    Postgres {
+        /// The transaction itself.
+        tx: sqlx::Transaction<'static, Postgres>,
+        /// What goes wrong on purpose.
+        armed: Armed,
+    },
 }
 
 /// The connection that a statement runs on.
@@ -79,12 +95,13 @@ impl Db {
     /// # Errors
     /// When the database cannot be reached, or stays locked.
     pub async fn begin(&self) -> Result<Tx, Error> {
+        let armed = self.arm(Access::Write)?;
         Ok(match self {
             Db::Sqlite { pool, turn, .. } => {
                 let turn = Some(Arc::clone(turn).lock_owned().await);
-                Tx::Sqlite { tx: pool.begin_with("begin immediate").await?, turn }
+                Tx::Sqlite { tx: pool.begin_with("begin immediate").await?, turn, armed }
             }
-            Db::Postgres(pool) => Tx::Postgres(pool.begin().await?),
+            Db::Postgres { pool, .. } => Tx::Postgres { tx: pool.begin().await?, armed },
         })
     }
 
@@ -95,9 +112,10 @@ impl Db {
     pub async fn begin_here(&self) -> Result<Tx, Error> {
         match self {
             Db::Sqlite { turn, .. } => {
-                Ok(Tx::Here(HereTx::begin(Arc::clone(turn).lock_owned().await, "begin immediate")?))
+                let armed = self.arm(Access::Write)?;
+                Ok(Tx::Here(HereTx::begin(Arc::clone(turn).lock_owned().await, "begin immediate", armed)?))
             }
-            Db::Postgres(_) => self.begin().await,
+            Db::Postgres { .. } => self.begin().await,
         }
     }
 
@@ -107,8 +125,11 @@ impl Db {
     /// See [`Db::begin_read`].
     pub async fn begin_read_here(&self) -> Result<Tx, Error> {
         match self {
-            Db::Sqlite { reader, .. } => Ok(Tx::Here(HereTx::begin(Arc::clone(reader).lock_owned().await, "begin")?)),
-            Db::Postgres(_) => self.begin_read().await,
+            Db::Sqlite { reader, .. } => {
+                let armed = self.arm(Access::Read)?;
+                Ok(Tx::Here(HereTx::begin(Arc::clone(reader).lock_owned().await, "begin", armed)?))
+            }
+            Db::Postgres { .. } => self.begin_read().await,
         }
     }
 
@@ -117,12 +138,28 @@ impl Db {
     /// # Errors
     /// When the database cannot be reached.
     pub async fn begin_read(&self) -> Result<Tx, Error> {
+        let armed = self.arm(Access::Read)?;
         Ok(match self {
-            Db::Sqlite { pool, .. } => Tx::Sqlite { tx: pool.begin().await?, turn: None },
-            Db::Postgres(pool) => {
-                Tx::Postgres(pool.begin_with("begin isolation level repeatable read read only").await?)
+            Db::Sqlite { pool, .. } => Tx::Sqlite { tx: pool.begin().await?, turn: None, armed },
+            Db::Postgres { pool, .. } => {
+                let tx = pool.begin_with("begin isolation level repeatable read read only").await?;
+                Tx::Postgres { tx, armed }
             }
         })
+    }
+
+    /// The same database, of which things go wrong on purpose. For tests.
+    #[must_use]
+    pub fn with_faults(mut self, these: Faults) -> Db {
+        let (Db::Sqlite { faults, .. } | Db::Postgres { faults, .. }) = &mut self;
+        *faults = Some(these);
+        self
+    }
+
+    /// What is to go wrong with a transaction that is about to begin.
+    fn arm(&self, access: Access) -> Result<Armed, Error> {
+        let (Db::Sqlite { faults, .. } | Db::Postgres { faults, .. }) = self;
+        Armed::begin(faults.as_ref(), access)
     }
 
     /// All rows that a query gives.
@@ -130,11 +167,12 @@ impl Db {
     /// # Errors
     /// See [`Error`].
     pub async fn fetch_all(&self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
+        self.arm(Access::Read)?.statement()?;
         match self {
             Db::Sqlite { pool, .. } => {
                 fetch_all(Connection::Sqlite(&mut *pool.acquire().await?), Text::Constant(sql), values).await
             }
-            Db::Postgres(pool) => {
+            Db::Postgres { pool, .. } => {
                 fetch_all(Connection::Postgres(&mut *pool.acquire().await?), Text::Constant(sql), values).await
             }
         }
@@ -151,11 +189,12 @@ impl Db {
         keys: &[Value],
         tail: &'static str,
     ) -> Result<Vec<Row>, Error> {
+        self.arm(Access::Read)?.statement()?;
         match self {
             Db::Sqlite { pool, .. } => {
                 fetch_among(Connection::Sqlite(&mut *pool.acquire().await?), head, values, keys, tail).await
             }
-            Db::Postgres(pool) => {
+            Db::Postgres { pool, .. } => {
                 fetch_among(Connection::Postgres(&mut *pool.acquire().await?), head, values, keys, tail).await
             }
         }
@@ -174,10 +213,11 @@ impl Db {
     ) -> Result<Vec<Row>, Error> {
         match self {
             Db::Sqlite { by_key, .. } => {
-                let tx = HereTx::begin(Arc::clone(by_key).lock_owned().await, "begin")?;
+                let armed = self.arm(Access::Read)?;
+                let tx = HereTx::begin(Arc::clone(by_key).lock_owned().await, "begin", armed)?;
                 Tx::Here(tx).fetch_among(head, values, keys, tail).await
             }
-            Db::Postgres(_) => self.fetch_among(head, values, keys, tail).await,
+            Db::Postgres { .. } => self.fetch_among(head, values, keys, tail).await,
         }
     }
 
@@ -211,24 +251,31 @@ impl Db {
     /// Waits for what is in flight and closes all connections.
     pub async fn close(&self) {
         match self {
-            Db::Sqlite { pool, turn, reader, by_key } => {
+            Db::Sqlite { pool, turn, reader, by_key, .. } => {
                 for here in [turn, reader, by_key] {
                     here.lock().await.close();
                 }
                 pool.close().await;
             }
-            Db::Postgres(pool) => pool.close().await,
+            Db::Postgres { pool, .. } => pool.close().await,
         }
     }
 }
 
 impl Tx {
-    fn connection(&mut self) -> Connection<'_> {
-        match self {
-            Tx::Sqlite { tx, .. } => Connection::Sqlite(&mut *tx),
+    /// For one statement.
+    fn connection(&mut self) -> Result<Connection<'_>, Error> {
+        Ok(match self {
+            Tx::Sqlite { tx, armed, .. } => {
+                armed.statement()?;
+                Connection::Sqlite(&mut *tx)
+            }
             Tx::Here(tx) => Connection::Here(tx),
-            Tx::Postgres(tx) => Connection::Postgres(&mut *tx),
-        }
+            Tx::Postgres { tx, armed } => {
+                armed.statement()?;
+                Connection::Postgres(&mut *tx)
+            }
+        })
     }
 
     /// All rows that a query gives.
@@ -236,7 +283,7 @@ impl Tx {
     /// # Errors
     /// See [`Error`].
     pub async fn fetch_all(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Vec<Row>, Error> {
-        fetch_all(self.connection(), Text::Constant(sql), values).await
+        fetch_all(self.connection()?, Text::Constant(sql), values).await
     }
 
     /// The first row that a query gives.
@@ -252,7 +299,7 @@ impl Tx {
     /// # Errors
     /// See [`Error`].
     pub async fn fetch_for_update(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, Error> {
-        let rows = match self.connection() {
+        let rows = match self.connection()? {
             sqlite @ (Connection::Sqlite(_) | Connection::Here(_)) => {
                 fetch_all(sqlite, Text::Constant(sql), values).await?
             }
@@ -268,7 +315,7 @@ impl Tx {
     /// # Errors
     /// See [`Error`].
     pub async fn execute(&mut self, sql: &'static str, values: Vec<Value>) -> Result<u64, Error> {
-        execute(self.connection(), Text::Constant(sql), values).await
+        execute(self.connection()?, Text::Constant(sql), values).await
     }
 
     /// The rows whose key is one of `keys`: `head` ends with the column that holds it, `tail` follows the list, and `values` are
@@ -283,7 +330,7 @@ impl Tx {
         keys: &[Value],
         tail: &'static str,
     ) -> Result<Vec<Row>, Error> {
-        fetch_among(self.connection(), head, values, keys, tail).await
+        fetch_among(self.connection()?, head, values, keys, tail).await
     }
 
     /// Inserts rows of `width` values each, many at a time: `head` ends with `values`, `tail` is what follows the rows.
@@ -297,7 +344,7 @@ impl Tx {
         rows: Vec<Value>,
         tail: &'static str,
     ) -> Result<(), Error> {
-        let mut connection = self.connection();
+        let mut connection = self.connection()?;
         for chunk in rows.chunks(VALUES_MAX / width * width) {
             let mut sql = String::from(head);
             for row in 0..chunk.len() / width {
@@ -321,14 +368,19 @@ impl Tx {
     /// See [`Error`].
     pub async fn commit(self) -> Result<(), Error> {
         match self {
-            Tx::Sqlite { tx, turn } => {
+            Tx::Sqlite { tx, turn, mut armed } => {
+                armed.commit()?;
                 tx.commit().await?;
                 drop(turn);
+                armed.committed()
             }
-            Tx::Here(tx) => tx.commit()?,
-            Tx::Postgres(tx) => tx.commit().await?,
+            Tx::Here(tx) => tx.commit(),
+            Tx::Postgres { tx, mut armed } => {
+                armed.commit()?;
+                tx.commit().await?;
+                armed.committed()
+            }
         }
-        Ok(())
     }
 }
 

@@ -54,7 +54,7 @@ impl Db {
     pub fn file(&self) -> Option<PathBuf> {
         match self {
             Db::Sqlite { pool, .. } => Some(pool.connect_options().get_filename().to_owned()),
-            Db::Postgres(_) => None,
+            Db::Postgres { .. } => None,
         }
     }
 
@@ -81,7 +81,7 @@ impl Db {
                 let pool = pool.test_before_acquire(false);
                 let here = || Arc::new(Mutex::new(Writer::new(options.get_filename().to_owned(), BUSY_TIMEOUT)));
                 let (turn, reader, by_key) = (here(), here(), here());
-                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn, reader, by_key })
+                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn, reader, by_key, faults: None })
             }
             Some("postgres" | "postgresql") => {
                 let options = PgConnectOptions::from_str(address)
@@ -95,7 +95,7 @@ impl Db {
                 let pool = pool.test_before_acquire(false).before_acquire(|connection, used| {
                     Box::pin(async move { Ok(used.idle_for < FRESH || connection.ping().await.is_ok()) })
                 });
-                Ok(Db::Postgres(pool.connect_with(options).await?))
+                Ok(Db::Postgres { pool: pool.connect_with(options).await?, faults: None })
             }
             _ => Err(Error::Address("DATABASE_URL must begin with sqlite: or postgres://".into())),
         }
@@ -113,7 +113,7 @@ fn wrong_address(error: sqlx::Error) -> Error {
 pub async fn migrate(db: &Db) -> Result<(), Error> {
     match db {
         Db::Sqlite { pool, .. } => SQLITE.run(pool).await?,
-        Db::Postgres(pool) => POSTGRES.run(pool).await?,
+        Db::Postgres { pool, .. } => POSTGRES.run(pool).await?,
     }
     Ok(())
 }

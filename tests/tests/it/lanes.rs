@@ -1,12 +1,12 @@
 //! Lanes under odd circumstances: keys that meet in one batch, a lane that dies, damage that reaches one account only.
 
 use hesabu::engine::{self, COMPONENT};
-use hesabu::posting::{self, Clock, Entry, Group, Ledger, Posting, PostingError};
-use hesabu::store::Db;
+use hesabu::posting::{self, Clock, Entry, Group, Ledger, Pace, Posting, PostingError};
+use hesabu::store::{Db, Statement};
 use hesabu_tests::database::{Database, Engine};
 use ledger_core::{
-    AccountId, AccountStatus, Amount, Command, Create, Memo, OpenAccount, Outcome, Receipt, Rejection, Timestamp,
-    TransferId, TransferKind, Unit,
+    AccountId, AccountStatus, Action, Amount, Command, Create, Memo, OpenAccount, Outcome, Receipt, Rejection, Settle,
+    Timestamp, TransferId, TransferKind, Unit,
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,10 +24,14 @@ pub(crate) struct Room {
 impl Room {
     /// Two accounts of which alice may go 100 into debt.
     pub(crate) async fn on(engine: Engine, clock: Clock) -> Room {
+        Room::paced(engine, clock, Pace::default()).await
+    }
+
+    pub(crate) async fn paced(engine: Engine, clock: Clock, pace: Pace) -> Room {
         let database = engine.fresh().await;
         let db = database.open().await;
         let ledger = posting::ensure_ledger(&db, "lanes", &Unit::new("X", 0).unwrap()).await.unwrap();
-        let posting = Posting::new(db.clone(), engine::Engine::load(COMPONENT).unwrap(), clock);
+        let posting = Posting::paced(db.clone(), engine::Engine::load(COMPONENT).unwrap(), clock, pace);
         let room = Room { _database: database, db, posting, ledger };
         for (account, floor) in [(ALICE, -100), (BOB, 0)] {
             let (floor, ceiling) = (Amount::new(floor).unwrap(), Amount::new(500).unwrap());
@@ -43,6 +47,11 @@ impl Room {
 
     pub(crate) async fn balance(&self, account: AccountId) -> i64 {
         posting::account(&self.db, self.ledger.id, account).await.unwrap().unwrap().balance.minor()
+    }
+
+    /// As the lane has it.
+    async fn posting_balance(&self, account: AccountId) -> i64 {
+        self.posting.account(self.ledger.id, account).await.unwrap().unwrap().balance.minor()
     }
 
     pub(crate) async fn prove(&self) {
@@ -176,5 +185,43 @@ async fn time_in_a_ledger_never_runs_backwards() {
     early.store(true, Ordering::Relaxed);
     let outcomes = room.submit(vec![pay("a", ALICE, BOB, 1)]).await.unwrap();
     assert!(matches!(outcomes[..], [Ok(Receipt::Transfer(receipt))] if receipt.transfer.created_at == Timestamp(50)));
+    room.prove().await;
+}
+
+/// A batch that may be taken back for its companion is the last that was decided: the one behind it is decided on what is left.
+#[tokio::test]
+async fn what_is_decided_behind_a_companion_that_fails_is_decided_without_it() {
+    let pace = Pace { ahead_min: 1, batch_max: 1, sweep_alone: 1, sweep_among_others: 1, ..Pace::default() };
+    let room = Room::paced(Engine::Sqlite, clock(), pace).await;
+    room.db.execute("create table taken (name text primary key)", vec![]).await.unwrap();
+    room.db.execute("insert into taken (name) values ('x')", vec![]).await.unwrap();
+    let companion = || Statement { sql: "insert into taken (name) values ('x')", values: vec![] };
+    for turn in 0..20 {
+        let key = |what: &str| format!("{what} {turn}");
+        let refused = Group::from(pay(&key("refused"), ALICE, BOB, 1)).with(vec![companion()]);
+        let (before, refused, back, again) = tokio::join!(
+            room.submit(vec![pay(&key("before"), ALICE, BOB, 2)]),
+            room.posting.submit(room.ledger.id, refused),
+            room.submit(vec![pay(&key("back"), BOB, ALICE, 2)]),
+            room.submit(vec![pay(&key("refused"), ALICE, BOB, 1), pay(&key("too much"), BOB, ALICE, 500)]),
+        );
+        assert_eq!(refused, Err(PostingError::Conflict("taken.name".into())));
+        assert!(before.unwrap()[0].is_ok() && back.unwrap()[0].is_ok());
+        assert_eq!(again.unwrap()[0], Err(Rejection::LinkedFailed), "the key of what was refused is free");
+        assert_eq!([room.posting_balance(ALICE).await, room.posting_balance(BOB).await], [0, 0]);
+    }
+    room.prove().await;
+}
+
+/// A transfer may be repeated and settled by one record, and its row says from then on that it is settled.
+#[tokio::test]
+async fn a_transfer_that_is_repeated_and_settled_at_once_is_proven() {
+    let room = Room::on(Engine::Sqlite, clock()).await;
+    let Command::Create(create) = pay("hold", ALICE, BOB, 10).command else { panic!("it begins a transfer") };
+    let hold = || Entry::new(Command::Create(Create { kind: TransferKind::Hold, ..create }), "");
+    room.submit(vec![hold()]).await.unwrap()[0].unwrap();
+    let capture = Settle { transfer: create.id, action: Action::Capture(None), memo: Memo::NONE };
+    let both = room.submit(vec![hold(), Entry::new(Command::Settle(capture), "")]).await.unwrap();
+    assert!(matches!(both[..], [Ok(Receipt::Repeated(_)), Ok(Receipt::Transfer(_))]), "{both:?}");
     room.prove().await;
 }

@@ -78,7 +78,7 @@ pub(super) struct Written {
 /// Writes in a transaction of its own, durable when this returns. `None`: the head is elsewhere, or the ledger is another host's.
 pub(super) async fn write_alone(db: &Db, write: &Write) -> Result<Option<Written>, Error> {
     match db {
-        Db::Postgres(_) => postgres::write_alone(db, write).await,
+        Db::Postgres { .. } => postgres::write_alone(db, write).await,
         Db::Sqlite { .. } => {
             let mut tx = db.begin_here().await?;
             let written = write_in(&mut tx, write).await?;

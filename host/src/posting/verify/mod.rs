@@ -294,10 +294,11 @@ impl<'l> Replay<'l> {
                 }
             }
         }
-        // Their state may be a later one; of a transfer that is repeated, only the content matters.
+        // One that waits in the replay may be settled by this very record, and be stored with a state that it has only later.
         for row in find::transfers(tx, self.id(), &older).await? {
             if row.position <= self.steps {
-                transfers.insert(row.transfer.id, row.transfer);
+                let pending = self.pending.get(&row.transfer.id);
+                transfers.insert(row.transfer.id, pending.map_or(row.transfer, |pending| pending.transfer));
             }
         }
         Ok(Book {
