@@ -397,3 +397,57 @@ async fn kept_keys_count(engine: Engine) {
     tamper.sound().await;
     assert_eq!(missed, [""; 0]);
 }
+
+#[tokio::test]
+async fn rows_of_no_ledger_are_found_on_sqlite() {
+    rows_of_no_ledger_are_found(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn rows_of_no_ledger_are_found_on_postgres() {
+    rows_of_no_ledger_are_found(Engine::Postgres).await;
+}
+
+/// Rows that nothing in a journal leads to: of a ledger that there is not, beyond the end of one, and before its beginning.
+async fn rows_of_no_ledger_are_found(engine: Engine) {
+    let history = History::on(engine).await;
+    let tamper = &history.tamper;
+    // As somebody does it who can switch off the constraints that would not allow it.
+    let (off, on) = match engine {
+        Engine::Sqlite => ("pragma foreign_keys = off", "pragma foreign_keys = on"),
+        Engine::Postgres => ("set session_replication_role = replica", "set session_replication_role = origin"),
+    };
+    let nowhere = tamper.id(99);
+    let strays = if engine == Engine::Sqlite { "transfer row 101" } else { "transfers" };
+    let mut wrong = vec![];
+    for (table, change, place) in [
+        ("journal", format!("ledger_id = {nowhere}"), "journal"),
+        ("account", format!("ledger_id = {nowhere}"), "accounts"),
+        ("idempotency", format!("ledger_id = {nowhere}"), "keys"),
+        ("transfer", format!("ledger_id = {nowhere}, position = position + 100"), strays),
+        ("transfer", format!("ledger_id = {nowhere}, position = position + {}", 5_i64 << 40), ""),
+        ("transfer", "position = position + 100".into(), "transfer row 101"),
+        ("transfer", "position = position - 100".into(), "transfer row -99"),
+        ("transfer", format!("position = position + {}", 5_i64 << 40), ""),
+        ("account", format!("account_id = {nowhere}, balance = 0"), "account"),
+    ] {
+        // One row, and what it would be changed to.
+        tamper.run(&format!("create table stray as select * from {table} limit 1; update stray set {change}")).await;
+        tamper.run(&format!("{off}; insert into {table} select * from stray; {on}")).await;
+        let found = tamper.fault().await.map(|fault| fault.place).unwrap_or_default();
+        if found.is_empty() || !found.starts_with(place) {
+            wrong.push(format!("{table}: {change}: not {place} but {found}"));
+        }
+        let row = match table {
+            "journal" => "seq = (select seq from stray)",
+            "account" => "account_id = (select account_id from stray)",
+            "idempotency" => "key_digest = (select key_digest from stray)",
+            _ => "position = (select position from stray)",
+        };
+        let of_it = format!("{row} and ledger_id = (select ledger_id from stray)");
+        tamper.run(&format!("delete from {table} where {of_it}; drop table stray")).await;
+    }
+    tamper.sound().await;
+    assert_eq!(wrong, [""; 0]);
+    history.home.prove().await;
+}
