@@ -420,7 +420,7 @@ async fn rows_of_no_ledger_are_found(engine: Engine) {
     let nowhere = tamper.id(99);
     let strays = if engine == Engine::Sqlite { "transfer row 101" } else { "transfers" };
     let mut wrong = vec![];
-    for (table, change, place) in [
+    let changes = [
         ("journal", format!("ledger_id = {nowhere}"), "journal"),
         ("account", format!("ledger_id = {nowhere}"), "accounts"),
         ("idempotency", format!("ledger_id = {nowhere}"), "keys"),
@@ -430,22 +430,27 @@ async fn rows_of_no_ledger_are_found(engine: Engine) {
         ("transfer", "position = position - 100".into(), "transfer row -99"),
         ("transfer", format!("position = position + {}", 5_i64 << 40), ""),
         ("account", format!("account_id = {nowhere}, balance = 0"), "account"),
-    ] {
+    ];
+    for (number, (table, change, place)) in changes.into_iter().enumerate() {
         // One row, and what it would be changed to.
-        tamper.run(&format!("create table stray as select * from {table} limit 1; update stray set {change}")).await;
-        tamper.run(&format!("{off}; insert into {table} select * from stray; {on}")).await;
+        let stray = format!("stray_{number}");
+        tamper
+            .run(&format!("create table {stray} as select * from {table} limit 1; update {stray} set {change}"))
+            .await;
+        tamper.run(&format!("{off}; insert into {table} select * from {stray}; {on}")).await;
         let found = tamper.fault().await.map(|fault| fault.place).unwrap_or_default();
         if found.is_empty() || !found.starts_with(place) {
             wrong.push(format!("{table}: {change}: not {place} but {found}"));
         }
-        let row = match table {
-            "journal" => "seq = (select seq from stray)",
-            "account" => "account_id = (select account_id from stray)",
-            "idempotency" => "key_digest = (select key_digest from stray)",
-            _ => "position = (select position from stray)",
+        let key = match table {
+            "journal" => "seq",
+            "account" => "account_id",
+            "idempotency" => "key_digest",
+            _ => "position",
         };
-        let of_it = format!("{row} and ledger_id = (select ledger_id from stray)");
-        tamper.run(&format!("delete from {table} where {of_it}; drop table stray")).await;
+        tamper
+            .run(&format!("delete from {table} where (ledger_id, {key}) in (select ledger_id, {key} from {stray})"))
+            .await;
     }
     tamper.sound().await;
     assert_eq!(wrong, [""; 0]);
