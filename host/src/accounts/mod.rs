@@ -3,6 +3,7 @@
 //! Invariant: nobody sees or settles a transfer that is not theirs; every function that acts takes who acts.
 
 mod history; // pages of an account's past
+mod statement; // balances at an instant, and what moved in between
 mod proposals; // propose, accept, reject, cancel
 mod batch; // many at once
 mod import; // rows of a file
@@ -16,6 +17,7 @@ pub use import::{Form, ImportError, Row, Rows};
 pub use proposals::{
     Answer, Direction, Immediate, Proposal, ProposalError, Reply, act, preview, propose, transfer_at_once,
 };
+pub use statement::{Movement, Period, Statement, balance_at, statement};
 
 use crate::posting::Posting;
 use crate::store::Error;

@@ -11,7 +11,7 @@ use hesabu::app::{self, App};
 use hesabu::config::Config;
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
-use hesabu::posting::Report;
+use hesabu::posting::{Progress, Report};
 use hesabu::store::Db;
 use hesabu::{api, mint_id, posting};
 use std::fs::{File, TryLockError};
@@ -19,11 +19,14 @@ use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 
 /// How long the last requests may take after the signal to stop.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
+
+/// How often a terminal is told how far a proof is.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Logs go to standard error; `RUST_LOG` chooses what, `HESABU_LOG=json` how.
 pub(crate) fn start_logging() {
@@ -112,13 +115,16 @@ pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCo
     // It judges what is there: it makes nothing and migrates nothing.
     let db = Db::open_existing(&config.database_url).await.context("there is nothing to verify (DATABASE_URL)")?;
     let engine = Engine::load_cached(COMPONENT, &config.data)?;
-    let progress = |ledger: &str, records: i64| {
-        if std::io::stderr().is_terminal() {
-            eprint!("\r{ledger}: {records} records");
+    let (started, mut told) = (Instant::now(), None);
+    let progress = |ledger: &str, done: Progress| {
+        let due = told.is_none_or(|told: Instant| told.elapsed() > PROGRESS_EVERY);
+        if due && std::io::stderr().is_terminal() {
+            told = Some(Instant::now());
+            eprint!("\r{}\x1b[K", progress_text(ledger, done, started.elapsed()));
         }
     };
     let reports = posting::verify(&db, &engine, progress).await?;
-    if std::io::stderr().is_terminal() {
+    if told.is_some() {
         eprintln!();
     }
     for report in &reports {
@@ -133,6 +139,14 @@ pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCo
     }
     let sound = reports.iter().all(|report| report.fault.is_none());
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How far a proof is, and how fast it goes; the rate is that of the whole run so far.
+fn progress_text(ledger: &str, done: Progress, elapsed: Duration) -> String {
+    let Progress { records, steps, steps_in_all } = done;
+    let percent = if steps_in_all > 0 { steps.saturating_mul(100) / steps_in_all } else { 100 };
+    let rate = i128::from(steps) * 1_000 / i128::try_from(elapsed.as_millis().max(1)).unwrap_or(i128::MAX);
+    format!("{ledger}: {percent} %, {records} records, {steps} transfer rows, {rate} rows a second")
 }
 
 fn as_text(report: &Report) -> String {

@@ -44,7 +44,7 @@ pub use health::{Check, Health, health};
 pub use history::Step;
 pub use ledgers::{Ledger, ensure_ledger, ledgers};
 pub use pace::Pace;
-pub use verify::{Fault, Report, verify};
+pub use verify::{Fault, Progress, Report, verify};
 
 use crate::engine::{self, Engine, EngineError};
 use crate::store::{self, Db, Statement, Tx};

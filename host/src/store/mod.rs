@@ -3,7 +3,7 @@
 //! Every statement is written once, in the subset that both engines speak (`$1` placeholders, `on conflict`, `returning`,
 //! common table expressions), beside the code that needs it. What differs is here: opening, locking, errors.
 //!
-//! Invariant: values are always bound, never pasted into a statement.
+//! Invariant: values are always bound, never pasted into a statement (but for numbers and ids in `scan.rs`).
 
 mod open; // from an address to a pool, migrated
 mod value; // what goes in
@@ -13,6 +13,7 @@ mod here; // SQLite in a loop on the calling thread
 mod bulk; // PostgreSQL with a column at a time
 mod lookup; // rows by key for many who ask at once
 mod fault; // failing on purpose, for tests
+mod scan; // very many rows, one value after the other
 
 pub use bulk::Column;
 pub use error::{Cause, Error};
@@ -21,6 +22,7 @@ pub use here::{Bind, HereTx, Prepared, Writer};
 pub use lookup::{Lookup, Question};
 pub use open::migrate;
 pub use row::Row;
+pub use scan::Scanned;
 pub use value::{Statement, Value};
 
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool};
