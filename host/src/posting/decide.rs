@@ -30,6 +30,8 @@ pub(super) struct Held {
     pub(super) minted: IdOrder,
     /// The last before those of the batch that was decided last.
     pub(super) minted_before: IdOrder,
+    /// The greatest id of all transfers: a greater one is new, and need not be looked for.
+    pub(super) newest: u128,
     /// Transfers that were begun or settled by batches that may not be durable yet, by batch.
     pub(super) recent: ById<TransferId, TransferRow>,
 }
@@ -69,7 +71,14 @@ pub(super) async fn decide(
     let now = clock.max(held.head.at);
     let order = IdOrder(held.head.last_id);
     let minted = IdOrder(held.minted.0.max(order.0));
-    let before = Before { ledger: held.ledger, resident: &held.resident, recent: &held.recent, minted, now };
+    let before = Before {
+        ledger: held.ledger,
+        resident: &held.resident,
+        recent: &held.recent,
+        minted,
+        newest: held.newest,
+        now,
+    };
     let loaded = load::load(source, before, waiting).await?;
     (held.minted_before, held.minted) = (held.minted, loaded.minted);
     let book = loaded.book(&super::locked(&held.resident));
@@ -101,6 +110,7 @@ pub(super) async fn decide(
         (Lag::Behind, false) => resident.due(held.head.mark()),
     };
     resident.write_through(changes.governed.iter().copied(), &mut behind);
+    held.newest = changes.appended.iter().fold(held.newest, |newest, row| newest.max(row.transfer.id.0));
     held.recent.extend(changes.recent.drain(..).map(|row| (row.transfer.id, row)));
     let write = Write {
         ledger: held.ledger,

@@ -3,6 +3,7 @@
 use super::bulk::{self, Right, Write, Written};
 use super::decide::{Decided, Held, Lag, decide};
 use super::durable::Shared;
+use super::find;
 use super::lane::Waiting;
 use super::lease::{self, Claim, Lease, LedgerRow, SHARE_FOR};
 use super::load::Source;
@@ -97,6 +98,7 @@ impl Desk {
         let sweep = if self.is_embedded() { self.pace.sweep_alone } else { self.pace.sweep_among_others };
         let mut resident = Resident::new(row.flushed, sweep);
         recover(tx, self.ledger, row.flushed, &row.head, &mut resident, lease).await?;
+        let newest = find::greatest_indexed(tx, self.ledger).await?.max(row.head.last_id);
         self.shared.replace(resident);
         *held = Some(Held {
             ledger: self.ledger,
@@ -105,6 +107,7 @@ impl Desk {
             epoch: row.epoch,
             minted: IdOrder::after_others(row.head.last_id),
             minted_before: IdOrder(row.head.last_id),
+            newest,
             recent: ById::default(),
         });
         Ok(())
