@@ -41,7 +41,7 @@ deny: ## licences, duplicates and sources of all dependencies
 
 # With nothing else running: figures that wait for the disk suffer most. A part is measured by `make bench BENCH="sqlite engine"`, quickly
 # with --quick, and writes nothing; `make bench BENCH=--list` tells the parts.
-bench: component ## measure everything against its targets, into benches/RESULTS.md (half an hour, 15 GB of disk)
+bench: component ## measure everything against its targets, into benches/RESULTS.md
 	cargo build --release --locked -p hesabu -p hesabu-benches
 	scripts/postgres.sh run -- target/release/hesabu-benches $(or $(BENCH),--write benches/RESULTS.md)
 
