@@ -133,7 +133,7 @@ impl Replay<'_> {
         if self.proven.steps != self.flushed.position {
             return Err(fault("ledger", "the place up to which rows were written is not the end of a record"));
         }
-        let (ledger, due, accounts) = (self.id(), self.flushed.seq, &mut self.accounts);
+        let (ledger, due, accounts) = (self.id(), self.flushed.seq, &mut self.decider.accounts);
         let mut next = Some(0_u128);
         while let Some(first) = next.take() {
             let mut rows = 0;

@@ -1,15 +1,19 @@
 //! Deciding the commands of a record again, and working out the rows that must have come from it.
 
+use super::accounts::Accounts;
+use super::keys::Keys;
 use super::read::{Record, place};
-use super::{Replay, Stop, fault};
+use super::{Reached, Replay, Stop, Window, fault};
 use crate::engine::{Book, Engine, Posted};
 use crate::posting::find;
-use crate::posting::history::{Link, Step};
+use crate::posting::history::{Link, Step, Totals};
 use crate::posting::idempotency::Kept;
-use crate::posting::resident::ById;
+use crate::posting::resident::{ById, Mark};
 use crate::posting::rows::TransferRow;
 use crate::store::Tx;
-use ledger_core::{AccountId, Command, Item, Memo, Receipt, Timestamp, Transfer, TransferId, TransferReceipt, Verdict};
+use ledger_core::{
+    AccountId, Command, Item, Key, Memo, Receipt, Timestamp, Transfer, TransferId, TransferReceipt, Verdict,
+};
 
 /// A transfer that waits to be settled, and the position of the row that began it.
 pub(super) struct Waits {
@@ -44,11 +48,39 @@ pub(super) struct Side {
 
 /// What the component is asked about a record.
 #[derive(Default)]
-pub(super) struct Asked {
+struct Asked {
     book: Book,
     items: Vec<Item>,
-    /// Where the payer and the payee of each command are, if the replay knew them before the record.
+    /// Where the payer and the payee of each command are, if they were there before the record.
     places: Vec<[Option<u32>; 2]>,
+}
+
+/// A window that was decided.
+#[derive(Default)]
+pub(super) struct Decided {
+    /// The rows that must be there.
+    pub(super) expected: Vec<Expected>,
+    /// Its records: how far everything is right when their rows are, and the last id that each tells.
+    pub(super) reached: Vec<(Reached, u128)>,
+    /// What is wrong with the record after them.
+    pub(super) wrong: Option<Stop>,
+}
+
+/// A ledger as the journal tells it, so far.
+pub(super) struct Decider {
+    /// Everything up to here was decided.
+    pub(super) decided: Reached,
+    /// Where all rows of accounts and keys are due.
+    pub(super) flushed: Mark,
+    pub(super) accounts: Accounts,
+    waiting: ById<TransferId, Waits>,
+    /// Transfers that never began, by the keys that are kept of them.
+    pub(super) refused: ById<Key, Transfer>,
+    pub(super) keys: Keys,
+    /// How many transfers began, were posted, and ended.
+    pub(super) totals: Totals,
+    /// Kept to be filled again.
+    asked: Asked,
 }
 
 impl Replay<'_> {
@@ -69,27 +101,42 @@ impl Replay<'_> {
         let rows = find::transfers(tx, self.id(), &ids).await?;
         Ok(rows.into_iter().map(|row| (row.transfer.id, row)).collect())
     }
+}
 
-    /// Decides a record. Afterwards the replay is behind it, and what it must have written is expected.
-    pub(super) fn decide(
-        &mut self,
-        engine: &Engine,
-        record: &Record,
-        older: &ById<TransferId, TransferRow>,
-    ) -> Result<(), Stop> {
-        let expected = self.expected.len();
-        let decided = self.try_decide(engine, record, older);
-        if decided.is_err() {
-            self.expected.truncate(expected);
+impl Decider {
+    pub(super) fn new(decided: Reached, flushed: Mark) -> Decider {
+        Decider {
+            decided,
+            flushed,
+            accounts: Accounts::default(),
+            waiting: ById::default(),
+            refused: ById::default(),
+            keys: Keys::new(),
+            totals: Totals::default(),
+            asked: Asked::default(),
         }
-        decided
     }
 
-    fn try_decide(
+    /// Decides a window, up to the first record of which anything is wrong.
+    pub(super) fn decide(&mut self, engine: &Engine, window: Window, into: &mut Decided) {
+        let Window { records, older, wrong } = window;
+        into.wrong = wrong;
+        for record in &records {
+            let right = into.expected.len();
+            if let Err(stop) = self.decide_record(engine, record, &older, into) {
+                into.expected.truncate(right);
+                into.wrong = Some(stop);
+                return;
+            }
+        }
+    }
+
+    fn decide_record(
         &mut self,
         engine: &Engine,
         record: &Record,
         older: &ById<TransferId, TransferRow>,
+        into: &mut Decided,
     ) -> Result<(), Stop> {
         let seq = record.reached.records;
         self.ask(record, older);
@@ -98,7 +145,7 @@ impl Replay<'_> {
             self.accounts.prove_older(seq, &posted)?;
         }
         let before = self.decided.steps;
-        let steps = self.follow(record, &posted)?;
+        let steps = self.follow(record, &posted, &mut into.expected)?;
         for account in posted.accounts {
             self.accounts.set(account, seq);
         }
@@ -110,7 +157,7 @@ impl Replay<'_> {
             }
         }
         self.decided = record.reached;
-        self.reached.push((record.reached, record.last_id));
+        into.reached.push((record.reached, record.last_id));
         Ok(())
     }
 
@@ -152,7 +199,7 @@ impl Replay<'_> {
     }
 
     /// Holds the verdicts against what was recorded, and works out rows and keys. Tells the position of the last row.
-    fn follow(&mut self, record: &Record, posted: &Posted) -> Result<i64, Stop> {
+    fn follow(&mut self, record: &Record, posted: &Posted, into: &mut Vec<Expected>) -> Result<i64, Stop> {
         let (seq, at) = (record.reached.records, record.reached.at);
         let mut position = self.decided.steps;
         for (index, ((item, verdict), outcome)) in record.entries.iter().zip(&posted.outcomes).enumerate() {
@@ -163,7 +210,7 @@ impl Replay<'_> {
             match outcome {
                 Ok(Receipt::Transfer(receipt)) => {
                     position += 1;
-                    self.expect(record, index, position, &item.command, receipt);
+                    into.push(self.expect(record, index, position, &item.command, receipt));
                 }
                 Ok(Receipt::Account(account)) => self.accounts.set(*account, seq),
                 Ok(Receipt::Repeated(_)) | Err(_) => {}
@@ -175,7 +222,15 @@ impl Replay<'_> {
         Ok(position)
     }
 
-    fn expect(&mut self, record: &Record, index: usize, position: i64, command: &Command, receipt: &TransferReceipt) {
+    #[inline]
+    fn expect(
+        &mut self,
+        record: &Record,
+        index: usize,
+        position: i64,
+        command: &Command,
+        receipt: &TransferReceipt,
+    ) -> Expected {
         let (seq, transfer) = (record.reached.records, &receipt.transfer);
         let (step, memo, settles) = match command {
             Command::Settle(settle) => {
@@ -197,7 +252,7 @@ impl Replay<'_> {
         let [payer_place, payee_place] = self.asked.places[index];
         let payer = side(transfer.payer, payer_place, receipt.payer_balance);
         let payee = side(transfer.payee, payee_place, receipt.payee_balance);
-        self.expected.push(Expected {
+        Expected {
             seq,
             at: record.reached.at,
             id: transfer.id,
@@ -210,6 +265,6 @@ impl Replay<'_> {
             waits,
             payer,
             payee,
-        });
+        }
     }
 }

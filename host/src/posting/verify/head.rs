@@ -35,7 +35,7 @@ impl Replay<'_> {
             return Err(fault("ledger", "its last id is not the greatest that came in order"));
         }
         let at = if records == 0 { 0 } else { at.0 };
-        let Totals { begun, posted, ended } = self.totals;
+        let Totals { begun, posted, ended } = self.decider.totals;
         let numbers =
             [("head_at", at), ("last_position", steps), ("begun", begun), ("posted", posted), ("ended", ended)];
         for (column, value) in numbers {

@@ -5,6 +5,7 @@
 //! together with a number that is drawn for this proof, and the hashes are summed. Who changed a row could not know the number, so that
 //! other rows come to the same sum by luck alone, of 1 in 2^128. Only when the sums differ, each key is searched for, to be named.
 
+use super::decide::Decider;
 use super::{Replay, Stop, fault};
 use crate::posting::idempotency::{self, Kept};
 use crate::posting::resident::ById;
@@ -20,13 +21,16 @@ const CHUNK: i64 = 65_536;
 /// Records in which a key is searched for at a time.
 const RECORDS: i64 = 16;
 
+/// Bytes of the number: with a key that was not refused, as many as one block of SHA-256 takes.
+const NONCE: usize = 15;
+
 const ROWS: &str = "select key_digest, transfer_id, at, refused_command, refused_verdict
  from idempotency where ledger_id = $1 and key_digest >= $2 order by key_digest limit $3";
 
 /// The keys that the journal has, so far.
 pub(super) struct Keys {
     /// Drawn for this proof.
-    nonce: [u8; 16],
+    nonce: [u8; NONCE],
     /// Those whose rows must be there.
     due: Sum,
     /// Those whose rows may follow, and the records that they are of.
@@ -47,13 +51,13 @@ impl Keys {
 }
 
 impl Sum {
-    fn add(&mut self, nonce: &[u8; 16], key: u128, transfer: u128, at: i64, refusal: Option<(&[u8], &[u8])>) {
+    fn add(&mut self, nonce: &[u8; NONCE], key: u128, transfer: u128, at: i64, refusal: Option<(&[u8], &[u8])>) {
         let mut hasher = Sha256::new();
-        let mut fixed = [0; 56];
-        fixed[..16].copy_from_slice(nonce);
-        fixed[16..32].copy_from_slice(&key.to_be_bytes());
-        fixed[32..48].copy_from_slice(&transfer.to_be_bytes());
-        fixed[48..].copy_from_slice(&at.to_be_bytes());
+        let mut fixed = [0; NONCE + 40];
+        fixed[..16].copy_from_slice(&key.to_be_bytes());
+        fixed[16..32].copy_from_slice(&transfer.to_be_bytes());
+        fixed[32..40].copy_from_slice(&at.to_be_bytes());
+        fixed[40..].copy_from_slice(nonce);
         hasher.update(fixed);
         if let Some((command, verdict)) = refusal {
             // Both are canonical, so that where one ends and the other begins is told by themselves.
@@ -64,7 +68,7 @@ impl Sum {
         self.hashes = self.hashes.wrapping_add(crate::posting::first_128(&hasher.finalize()));
     }
 
-    fn add_kept(&mut self, nonce: &[u8; 16], kept: &Kept) {
+    fn add_kept(&mut self, nonce: &[u8; NONCE], kept: &Kept) {
         let refusal = kept.refusal_bytes();
         let refusal = refusal.as_ref().map(|(command, verdict)| (&command[..], &verdict[..]));
         self.add(nonce, kept.key.0, kept.transfer.0, kept.at.0, refusal);
@@ -98,7 +102,7 @@ impl<'r> Stored<'r> {
     }
 }
 
-impl Replay<'_> {
+impl Decider {
     /// A record keeps a key.
     pub(super) fn keep(&mut self, seq: i64, kept: Kept) {
         if let Some(never) = kept.refused_transfer() {
@@ -114,9 +118,11 @@ impl Replay<'_> {
             self.keys.due.add_kept(&self.keys.nonce, &kept);
         }
     }
+}
 
+impl Replay<'_> {
     pub(super) async fn prove_keys(&mut self, tx: &mut Tx) -> Result<(), Stop> {
-        let (ledger, keys, mut sum) = (self.id(), &self.keys, Sum::default());
+        let (ledger, keys, mut sum) = (self.id(), &self.decider.keys, Sum::default());
         let (mut next, mut readable) = (Some(0_u128), true);
         while let Some(first) = next.take() {
             let mut rows = 0;
@@ -141,13 +147,13 @@ impl Replay<'_> {
             };
             tx.scan(ROWS, &[ledger.0.into(), first.into(), CHUNK.into()], each).await?;
         }
-        if readable && sum == self.keys.due {
+        if readable && sum == self.decider.keys.due {
             return Ok(());
         }
         let found = self.search_keys(tx).await;
         // What is not there is found with the records before it, however far the proof had come.
         found.and_then(|()| {
-            let (found, due) = (sum.count, self.keys.due.count);
+            let (found, due) = (sum.count, self.decider.keys.due.count);
             Err(fault("ledger", format!("{found} keys are kept of its records and it should be {due}")))
         })
     }

@@ -6,8 +6,8 @@
 //! own row (`head.rs`). The first thing that is wrong is named and ends the proof of its ledger. What belongs to no ledger is looked for
 //! in `strays.rs`.
 //!
-//! It goes by windows of some thousand commands: their records are read, decided, and their rows compared, so that each statement
-//! reads many rows and what lies between the steps stays in the processor's cache. In memory are the accounts, the transfers that wait,
+//! It goes by windows of some thousand commands, so that each statement reads many rows. While one window is decided, the rows of the
+//! one before are read and compared, on another thread. In memory are the accounts, the transfers that wait,
 //! and the refusals that a key repeats; everything else is gone with its window.
 //!
 //! What cannot be seen from inside: a ledger of which the newest part was cut off everywhere at once. Who keeps a report's head
@@ -22,15 +22,13 @@ mod head; // the ledger's own row
 mod strays; // rows that belong to no ledger
 
 use crate::engine::{Engine, EngineError};
-use crate::posting::history::Totals;
 use crate::posting::journal::{self, Hash};
 use crate::posting::resident::{ById, Mark};
+use crate::posting::rows::TransferRow;
 use crate::posting::{Ledger, ledgers};
 use crate::store::{Db, Error, Tx};
-use accounts::Accounts;
-use decide::{Asked, Expected, Waits};
-use keys::Keys;
-use ledger_core::{Key, LedgerId, Timestamp, Transfer, TransferId};
+use decide::{Decided, Decider};
+use ledger_core::{LedgerId, Timestamp, TransferId};
 use read::Record;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
@@ -119,7 +117,7 @@ pub async fn verify(db: &Db, engine: &Engine, mut progress: impl FnMut(&str, Pro
     for ledger in ledgers(db).await? {
         let (send, mut heard) = tokio::sync::mpsc::unbounded_channel();
         let (handle, db, engine, name) = (Handle::current(), db.clone(), engine.clone(), ledger.name.clone());
-        // Rows are read and records decided on one thread, which may block.
+        // Rows are read on a thread that may block.
         let proof = tokio::task::spawn_blocking(move || handle.block_on(report(&db, &engine, &ledger, &send)));
         while let Some(done) = heard.recv().await {
             progress(&name, done);
@@ -152,7 +150,7 @@ async fn report(
         ledger: ledger.name.clone(),
         records,
         steps: steps - ledger.first_position(),
-        accounts: i64::try_from(replay.accounts.len())?,
+        accounts: i64::try_from(replay.decider.accounts.len())?,
         head: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
         fault,
     })
@@ -168,22 +166,15 @@ struct Reached {
     steps: i64,
 }
 
-/// A ledger as the journal tells it, so far.
+/// The proof of a ledger, so far.
 struct Replay<'l> {
     ledger: &'l Ledger,
     /// Everything up to here was read and has the right hash.
     read: Reached,
-    /// Everything up to here was decided, and is in `accounts` and `waiting`.
-    decided: Reached,
+    /// The ledger as the journal tells it, up to where everything was decided.
+    decider: Decider,
     /// Of everything up to here the rows are right, too.
     proven: Reached,
-    accounts: Accounts,
-    waiting: ById<TransferId, Waits>,
-    /// Transfers that never began and whose keys are kept.
-    refused: ById<Key, Transfer>,
-    keys: Keys,
-    /// How many transfers began, were posted, and ended.
-    totals: Totals,
     /// The greatest transfer id that came in order.
     last_id: u128,
     /// What the ledger's row says that the rows of accounts and keys have everything up to.
@@ -194,12 +185,17 @@ struct Replay<'l> {
     replayed: bool,
     /// Records read at a time.
     pace: i64,
-    /// What the component is asked, kept to be filled again.
-    asked: Asked,
-    /// The rows of this window, as they must be.
-    expected: Vec<Expected>,
-    /// Its records: how far everything is right when their rows are, and the last id that each tells.
-    reached: Vec<(Reached, u128)>,
+    /// A window that is done, to be filled again.
+    spare: Decided,
+}
+
+/// What is read of a window before it is decided.
+struct Window {
+    records: Vec<Record>,
+    /// Transfers of earlier records that these may repeat.
+    older: ById<TransferId, TransferRow>,
+    /// What is wrong with the record after them.
+    wrong: Option<Stop>,
 }
 
 impl<'l> Replay<'l> {
@@ -209,21 +205,14 @@ impl<'l> Replay<'l> {
         Replay {
             ledger,
             read: start,
-            decided: start,
+            decider: Decider::new(start, Mark::default()),
             proven: start,
-            accounts: Accounts::default(),
-            waiting: ById::default(),
-            refused: ById::default(),
-            keys: Keys::new(),
-            totals: Totals::default(),
             last_id: 0,
             flushed: Mark::default(),
             settled_by: ById::default(),
             replayed: false,
             pace: read::PACE_FIRST,
-            asked: Asked::default(),
-            expected: vec![],
-            reached: vec![],
+            spare: Decided::default(),
         }
     }
 
@@ -246,33 +235,69 @@ impl<'l> Replay<'l> {
         let row = tx.fetch_optional(sql, vec![self.id().0.into()]).await?;
         let row = row.ok_or_else(|| fault("ledger", "its row is missing"))?;
         self.flushed = Mark { seq: row.int("flushed_seq")?, position: row.int("flushed_position")? };
+        self.decider = Decider::new(self.read, self.flushed);
         let steps_in_all = row.int("last_position")? - self.ledger.first_position();
+        let mut decided = Decided::default();
         loop {
-            if self.proven.records == self.flushed.seq {
+            if self.decider.decided.records == self.flushed.seq {
+                self.prove_steps(&mut tx, std::mem::take(&mut decided)).await?;
                 self.prove_accounts(&mut tx).await?;
             }
-            let (records, wrong) = self.read(&mut tx).await?;
-            if records.is_empty() && wrong.is_none() {
-                break;
+            let window = match self.next_window(&mut tx).await {
+                Ok(Some(window)) => window,
+                // What is wrong with it is said when all before it is right.
+                ended => {
+                    self.prove_steps(&mut tx, decided).await?;
+                    ended?;
+                    break;
+                }
+            };
+            decided = self.prove_beside(&mut tx, engine, decided, window).await?;
+            if let Some(wrong) = decided.wrong.take() {
+                self.prove_steps(&mut tx, decided).await?;
+                return Err(wrong);
             }
-            self.prove_window(&mut tx, engine, &records).await?;
-            // What was wrong with the next record is said when all before it is right.
-            wrong.map_or(Ok(()), Err)?;
             let Reached { records, steps, .. } = self.proven;
             // Nobody may be listening.
             let _ = progress.send(Progress { records, steps: steps - self.ledger.first_position(), steps_in_all });
         }
         self.prove_head(&mut tx).await?;
         self.replayed = true;
-        self.accounts.prove_rest()?;
+        self.decider.accounts.prove_rest()?;
         self.prove_keys(&mut tx).await
     }
 
-    /// Decides these records, and compares the rows that came from them.
-    async fn prove_window(&mut self, tx: &mut Tx, engine: &Engine, records: &[Record]) -> Result<(), Stop> {
-        let older = self.older(tx, records).await?;
-        let decided = records.iter().try_for_each(|record| self.decide(engine, record, &older));
-        self.prove_steps(tx).await?;
-        decided
+    async fn next_window(&mut self, tx: &mut Tx) -> Result<Option<Window>, Stop> {
+        let (records, wrong) = self.read(tx).await?;
+        if records.is_empty() {
+            return wrong.map_or(Ok(None), Err);
+        }
+        let older = self.older(tx, &records).await?;
+        Ok(Some(Window { records, older, wrong }))
+    }
+
+    /// Decides a window on another thread, while the rows of the one before are compared.
+    async fn prove_beside(
+        &mut self,
+        tx: &mut Tx,
+        engine: &Engine,
+        before: Decided,
+        window: Window,
+    ) -> Result<Decided, Stop> {
+        let away = Decider::new(self.read, self.flushed);
+        let (mut decider, mut decided) = (std::mem::replace(&mut self.decider, away), std::mem::take(&mut self.spare));
+        let engine = engine.clone();
+        let deciding = tokio::task::spawn_blocking(move || {
+            decider.decide(&engine, window, &mut decided);
+            (decider, decided)
+        });
+        let proven = self.prove_steps(tx, before).await;
+        match deciding.await {
+            Ok((decider, decided)) => {
+                self.decider = decider;
+                proven.map(|()| decided)
+            }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! The proof of `transfer`: each row must be what the replay produced, links included.
 
-use super::decide::{Expected, Side};
+use super::decide::{Decided, Expected, Side};
 use super::{Reached, Replay, Stop, fault};
 use crate::posting::history::Step;
 use crate::posting::memo_digest;
@@ -23,12 +23,13 @@ pub(super) fn place(position: i64, seq: i64) -> String {
 }
 
 impl Replay<'_> {
-    /// Compares the rows of the window. Afterwards everything that was decided is proven, but for accounts and keys.
-    pub(super) async fn prove_steps(&mut self, tx: &mut Tx) -> Result<(), Stop> {
-        let (expected, reached) = (std::mem::take(&mut self.expected), std::mem::take(&mut self.reached));
+    /// Compares the rows of a window. Afterwards everything up to its end is proven, but for accounts and keys.
+    pub(super) async fn prove_steps(&mut self, tx: &mut Tx, decided: Decided) -> Result<(), Stop> {
+        let Decided { mut expected, mut reached, .. } = decided;
         let mut records = reached.iter().peekable();
         if !expected.is_empty() {
-            let values = [self.id().0.into(), self.proven.steps.into(), self.decided.steps.into()];
+            let last = self.proven.steps.saturating_add_unsigned(expected.len() as u64);
+            let values = [self.id().0.into(), self.proven.steps.into(), last.into()];
             let mut rows = expected.iter();
             let each = |row: &mut Scanned<'_>| {
                 let Some(expected) = rows.next() else { return Ok(ControlFlow::Break(())) };
@@ -48,9 +49,9 @@ impl Replay<'_> {
         for record in records {
             self.prove_record(record)?;
         }
-        (self.expected, self.reached) = (expected, reached);
-        self.expected.clear();
-        self.reached.clear();
+        expected.clear();
+        reached.clear();
+        self.spare = Decided { expected, reached, wrong: None };
         Ok(())
     }
 
