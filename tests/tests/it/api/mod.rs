@@ -8,3 +8,4 @@ mod amounts; // exact in, exact out; texts of every script
 mod batch; // many transfers at once
 mod batch_bytes; // the same in the compact form
 mod backpressure; // more than can wait
+mod import; // rows of a file, as they come
