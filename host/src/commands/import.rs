@@ -152,9 +152,9 @@ impl Report {
                 let written = writer.write_record(form.refused_fields(row, refusal));
                 written.with_context(|| format!("{} cannot be written", path.display()))?;
             }
-            None if self.counts.refused <= TOLD_MAX => eprintln!("row {}: {refusal}", row.number),
+            None if self.counts.refused <= TOLD_MAX => eprintln!("{}row {}: {refusal}", self.line_start(), row.number),
             None if self.counts.refused == TOLD_MAX + 1 => {
-                eprintln!("more rows were refused: --refused keeps them all")
+                eprintln!("{}more rows were refused: --refused keeps them all", self.line_start())
             }
             None => {}
         }
@@ -166,8 +166,13 @@ impl Report {
         let Counts { rows, refused, started, .. } = &self.counts;
         let milliseconds = started.elapsed().as_millis().max(1);
         let rate = u128::from(*rows) * 1_000 / milliseconds;
-        let (start, end) = if self.terminal { ("\r", "") } else { ("", "\n") };
+        let (start, end) = (self.line_start(), if self.terminal { "" } else { "\n" });
         eprint!("{start}{rows} rows, {rate} a second, {refused} refused{end}");
+    }
+
+    /// On a terminal progress stays on its line: what is written next takes its place.
+    const fn line_start(&self) -> &'static str {
+        if self.terminal { "\r\x1b[K" } else { "" }
     }
 
     fn so_far(&self) -> String {
