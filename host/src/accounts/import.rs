@@ -3,14 +3,16 @@
 //! The first row names the columns: `payer`, `payee`, `amount`, and perhaps `description` and `key`. A file of refused rows, with `row` and
 //! `reason` before them, can be read again once it has been put right.
 
-use super::batch::{ORDERS_MAX, Order, Refusal, is_key, parse_amount};
+use super::batch::{Decided, Mode, ORDERS_MAX, Order, Placed, Refusal, Sender, is_key, parse_amount, place};
 use super::proposals::Direction;
-use crate::posting;
+use crate::posting::{self, Posting, PostingError};
 use csv::ByteRecord;
-use ledger_core::{Key, Rejection, Unit};
+use ledger_core::{Key, LedgerId, Rejection, Unit};
 use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::{mpsc, oneshot};
 
 /// The most bytes of a row: many times its longest texts. A quote that is never closed is noticed here.
 const ROW_BYTES_MAX: usize = 64 << 10;
@@ -18,8 +20,13 @@ const ROW_BYTES_MAX: usize = 64 << 10;
 /// Rows are handed out when they have so many bytes together, if they are not [`ORDERS_MAX`] before that.
 const BATCH_BYTES_MAX: usize = 16 << 20;
 
-/// Whose the keys of files are: nobody's who could log in.
-const OPERATOR: u128 = 0;
+/// Batches that are read ahead while one is being posted.
+const READ_AHEAD: usize = 1;
+
+/// How long a batch is tried while the ledger is busy, or another host has it.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PAUSE_MIN: Duration = Duration::from_millis(50);
+const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// Columns that a file of refused rows has more.
 const REFUSED_COLUMNS: [&str; 2] = ["row", "reason"];
@@ -41,13 +48,33 @@ pub struct Form {
     amount: usize,
     description: Option<usize>,
     key: Option<usize>,
-    /// With the number of a row, its key when it has none of its own.
-    key_prefix: Option<String>,
+    keys: Keys,
     unit: Unit,
 }
 
+/// What the keys of rows are made of.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Keys {
+    /// Whose they are. The same text of somebody else is another key.
+    pub sender: u128,
+    /// With the number of a row, its key when it has none of its own.
+    pub prefix: Option<String>,
+}
+
+impl Keys {
+    /// Whose the keys of an operator's files are: nobody's who could log in.
+    pub const OPERATOR: u128 = 0;
+}
+
+/// A file that is read on a thread of its own, a little ahead of what is posted.
+pub struct Reading {
+    form: Arc<Form>,
+    /// The last is empty, or says why there are no more.
+    batches: mpsc::Receiver<Result<Vec<Row>, ImportError>>,
+}
+
 /// A file on its way in.
-pub struct Rows<R> {
+struct Rows<R> {
     reader: csv::Reader<Bounded<R>>,
     form: Arc<Form>,
     number: u64,
@@ -68,7 +95,7 @@ pub enum ImportError {
     ColumnUnknown(String),
     /// Nothing tells rows from each other when the file is read again.
     #[error(
-        "rows need keys, so that running it again does nothing twice: add a column key, or give --key-prefix a name that no other file has"
+        "rows need keys, so that the same file again does nothing twice: add a column key, or a key prefix that no other file has"
     )]
     NoKeys,
     /// A row is too long.
@@ -77,19 +104,39 @@ pub enum ImportError {
     /// The file could not be read.
     #[error("the file cannot be read after row {0}")]
     Unreadable(u64, #[source] csv::Error),
+    /// Whoever read it is gone.
+    #[error("the file was not read to its end")]
+    Interrupted,
 }
 
-impl<R: Read> Rows<R> {
-    /// Reads the first row. Amounts count `unit`; the key of a row that has none is made of `key_prefix` and its number.
+impl Reading {
+    /// Begins to read a file whose amounts count `unit`.
     ///
     /// # Errors
     /// See [`ImportError`].
-    pub fn open(source: R, unit: Unit, key_prefix: Option<String>) -> Result<Rows<R>, ImportError> {
-        let bounded = Bounded { source, left: ROW_BYTES_MAX };
-        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bounded);
-        let names = reader.byte_headers().map_err(|error| unreadable(error, 0))?.clone();
-        let form = Arc::new(Form::of(names, unit, key_prefix)?);
-        Ok(Rows { reader, form, number: 0, failed: None })
+    ///
+    /// # Panics
+    /// When the system gives no thread.
+    pub async fn of(source: impl Read + Send + 'static, unit: Unit, keys: Keys) -> Result<Reading, ImportError> {
+        let (opening, opened) = oneshot::channel();
+        let (sender, batches) = mpsc::channel(READ_AHEAD);
+        let read = move || {
+            let mut rows = match Rows::open(source, unit, keys) {
+                Ok(rows) => rows,
+                Err(error) => return drop(opening.send(Err(error))),
+            };
+            let _ = opening.send(Ok(Arc::clone(&rows.form)));
+            let mut last = false;
+            while !last {
+                let batch = rows.next_batch();
+                last = batch.as_ref().map_or(true, Vec::is_empty);
+                // Nobody waits for more when posting has failed.
+                last |= sender.blocking_send(batch).is_err();
+            }
+        };
+        // A thread that is not waited for: standard input may never end.
+        std::thread::Builder::new().name("import".into()).spawn(read).expect("the system gives a thread");
+        Ok(Reading { form: opened.await.map_err(|_| ImportError::Interrupted)??, batches })
     }
 
     /// What the columns mean.
@@ -101,7 +148,47 @@ impl<R: Read> Rows<R> {
     ///
     /// # Errors
     /// See [`ImportError`]. The rows before it have been handed out.
-    pub fn next_batch(&mut self) -> Result<Vec<Row>, ImportError> {
+    pub async fn next_batch(&mut self) -> Result<Vec<Row>, ImportError> {
+        self.batches.recv().await.ok_or(ImportError::Interrupted)?
+    }
+}
+
+/// Posts rows as transfers at once, each for itself, however long the ledger is busy. Nothing happens twice: every row has a key.
+///
+/// # Errors
+/// When posting fails for a whole minute: then nothing happened, except as [`PostingError`] notes.
+pub async fn post_rows(
+    posting: &Posting,
+    ledger: LedgerId,
+    form: &Form,
+    rows: &[Row],
+) -> Result<Vec<Result<Placed, Refusal>>, PostingError> {
+    let (started, mut pause) = (Instant::now(), PAUSE_MIN);
+    loop {
+        let orders = rows.iter().map(|row| form.order(row)).collect();
+        match place(posting, ledger, Sender::Administrator, Mode::Independent, orders).await {
+            Ok(Decided::Each(each)) => return Ok(each),
+            Err(PostingError::Busy | PostingError::Unavailable) if started.elapsed() < PATIENCE => {}
+            // Rows that stand for themselves stop nobody.
+            Ok(Decided::Stopped(..)) => return Err(PostingError::Unavailable),
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+impl<R: Read> Rows<R> {
+    /// Reads the first row.
+    fn open(source: R, unit: Unit, keys: Keys) -> Result<Rows<R>, ImportError> {
+        let bounded = Bounded { source, left: ROW_BYTES_MAX };
+        let mut reader = csv::ReaderBuilder::new().flexible(true).from_reader(bounded);
+        let names = reader.byte_headers().map_err(|error| unreadable(error, 0))?.clone();
+        let form = Arc::new(Form::of(names, unit, keys)?);
+        Ok(Rows { reader, form, number: 0, failed: None })
+    }
+
+    fn next_batch(&mut self) -> Result<Vec<Row>, ImportError> {
         let (mut rows, mut bytes) = (vec![], 0);
         while self.failed.is_none() && rows.len() < ORDERS_MAX && bytes < BATCH_BYTES_MAX {
             let mut record = ByteRecord::new();
@@ -134,7 +221,7 @@ fn unreadable(error: csv::Error, read: u64) -> ImportError {
 }
 
 impl Form {
-    fn of(names: ByteRecord, unit: Unit, key_prefix: Option<String>) -> Result<Form, ImportError> {
+    fn of(names: ByteRecord, unit: Unit, keys: Keys) -> Result<Form, ImportError> {
         let words: Vec<String> = names.iter().map(|name| text(name).unwrap_or_default().to_ascii_lowercase()).collect();
         let known = ["payer", "payee", "amount", "description", "key"];
         for (place, word) in words.iter().enumerate() {
@@ -146,11 +233,11 @@ impl Form {
         let find = |name: &str| words.iter().position(|word| word == name);
         let need = |name: &'static str| find(name).ok_or(ImportError::ColumnMissing(name));
         let key = find("key");
-        if key.is_none() && key_prefix.is_none() {
+        if key.is_none() && keys.prefix.is_none() {
             return Err(ImportError::NoKeys);
         }
         let (payer, payee, amount) = (need("payer")?, need("payee")?, need("amount")?);
-        Ok(Form { payer, payee, amount, description: find("description"), key, names, key_prefix, unit })
+        Ok(Form { payer, payee, amount, description: find("description"), key, names, keys, unit })
     }
 
     /// The order that a row is.
@@ -175,10 +262,11 @@ impl Form {
     }
 
     fn key(&self, number: u64, own: &str) -> Result<Key, Refusal> {
-        match (some(own), &self.key_prefix) {
-            (Some(own), _) if is_key(own) => Ok(posting::key(OPERATOR, own)),
+        let Keys { sender, prefix } = &self.keys;
+        match (some(own), prefix) {
+            (Some(own), _) if is_key(own) => Ok(posting::key(*sender, own)),
             // No key of a row's own has U+0000 in it.
-            (None, Some(prefix)) => Ok(posting::key(OPERATOR, &format!("{prefix}\0{number}"))),
+            (None, Some(prefix)) => Ok(posting::key(*sender, &format!("{prefix}\0{number}"))),
             _ => Err(Refusal::KeyInvalid),
         }
     }
@@ -241,14 +329,17 @@ impl<R: Read> Read for Bounded<R> {
 mod tests {
     use super::*;
 
+    const SENDER: u128 = 7;
+
     fn open(text: &[u8], prefix: Option<&str>) -> Result<Rows<io::Cursor<Vec<u8>>>, ImportError> {
         let unit = Unit::new("KES-MC", 2).unwrap();
-        Rows::open(io::Cursor::new(text.to_vec()), unit, prefix.map(str::to_owned))
+        let keys = Keys { sender: SENDER, prefix: prefix.map(str::to_owned) };
+        Rows::open(io::Cursor::new(text.to_vec()), unit, keys)
     }
 
     fn orders(text: &[u8], prefix: Option<&str>) -> Vec<Result<Key, Refusal>> {
         let mut rows = open(text, prefix).unwrap();
-        let (form, batch) = (Arc::clone(rows.form()), rows.next_batch().unwrap());
+        let (form, batch) = (Arc::clone(&rows.form), rows.next_batch().unwrap());
         assert!(rows.next_batch().unwrap().is_empty());
         batch.iter().map(|row| form.order(row).map(|order| order.key.unwrap())).collect()
     }
@@ -258,7 +349,7 @@ mod tests {
         let text = "\u{feff}amount, Payee ,payer,description,key\r\n\
                     1.50,2,1,\"a, \"\"b\"\"\nc\",k\r\n1.505,2,1,,k\n,2,1,,k\n1,,1,,k\n1,2,,,k\n1,2,1,\n1,2,1,,\n1,2,1,,k,more\n1,2,1,,k\n";
         let expected = [
-            Ok(posting::key(OPERATOR, "k")),
+            Ok(posting::key(SENDER, "k")),
             Err(Refusal::Rejected(Rejection::AmountOutOfRange)),
             Err(Refusal::AmountMissing),
             Err(Refusal::ReceiverMissing),
@@ -266,12 +357,12 @@ mod tests {
             Err(Refusal::RowInvalid),
             Err(Refusal::KeyInvalid),
             Err(Refusal::RowInvalid),
-            Ok(posting::key(OPERATOR, "k")),
+            Ok(posting::key(SENDER, "k")),
         ];
         assert_eq!(orders(text.as_bytes(), None), expected);
         let mut rows = open(text.as_bytes(), None).unwrap();
         let first = rows.next_batch().unwrap().swap_remove(0);
-        let order = rows.form().order(&first).unwrap();
+        let order = rows.form.order(&first).unwrap();
         assert_eq!((&*order.initiator, &*order.receiver, order.amount.minor()), ("1", "2", 150));
         assert_eq!(order.description, "a, \"b\"\nc");
         assert_eq!(orders(b"payer,payee,amount,description\n1,2,3,\xff\n", Some("p")), [Err(Refusal::TextUnreadable)]);
@@ -280,9 +371,9 @@ mod tests {
     #[test]
     fn a_row_without_a_key_has_the_prefix_and_its_number() {
         let keys = orders(b"payer,payee,amount,key\n1,2,3,\n1,2,3,own\n1,2,3,\n", Some("p"));
-        assert_eq!(keys, ["p\x001", "own", "p\x003"].map(|text| Ok(posting::key(OPERATOR, text))));
+        assert_eq!(keys, ["p\x001", "own", "p\x003"].map(|text| Ok(posting::key(SENDER, text))));
         let keys = orders(b"payer,payee,amount\n1,2,3\n", Some("p"));
-        assert_eq!(keys, [Ok(posting::key(OPERATOR, "p\x001"))]);
+        assert_eq!(keys, [Ok(posting::key(SENDER, "p\x001"))]);
         // Which nobody can write as a key of a row's own.
         assert_eq!(orders(b"payer,payee,amount,key\n1,2,3,p\x001\n", None), [Err(Refusal::KeyInvalid)]);
     }
@@ -290,7 +381,7 @@ mod tests {
     #[test]
     fn a_file_that_cannot_be_meant_is_not_begun() {
         let refused = |text: &[u8], prefix| open(text, prefix).err().map(|error| error.to_string()).unwrap_or_default();
-        assert!(refused(b"payer,payee,amount\n", None).contains("--key-prefix"));
+        assert!(refused(b"payer,payee,amount\n", None).contains("key prefix"));
         assert!(refused(b"payer,payee,key\n", None).contains("there is no amount"));
         assert!(refused(b"", None).contains("column"));
         assert!(refused(b"payer,payee,amount,key,descripton\n", None).contains("\"descripton\""));
@@ -319,14 +410,14 @@ mod tests {
             writer.write_record(form.refused_fields(row, Refusal::Forbidden)).unwrap();
             String::from_utf8(writer.into_inner().unwrap()).unwrap()
         };
-        let text = again(first.form(), &Row { number: 7, record: row.clone() });
+        let text = again(&first.form, &Row { number: 7, record: row.clone() });
         assert_eq!(text, "row,reason,payer,amount,payee,key\n7,forbidden,1,2,3,k\n");
         let mut second = open(text.as_bytes(), None).unwrap();
         let rows = second.next_batch().unwrap();
-        assert_eq!(second.form().order(&rows[0]).unwrap().receiver, "3");
-        assert_eq!(again(second.form(), &rows[0]), text.replace("\n7", "\n1"));
+        assert_eq!(second.form.order(&rows[0]).unwrap().receiver, "3");
+        assert_eq!(again(&second.form, &rows[0]), text.replace("\n7", "\n1"));
         row.push_field(b"more");
-        let text = again(first.form(), &Row { number: 8, record: row });
+        let text = again(&first.form, &Row { number: 8, record: row });
         assert!(text.ends_with("\n8,forbidden,1,2,3,k,more\n"));
     }
 }

@@ -13,7 +13,7 @@ pub use batch::{
     parse_amount, place,
 };
 pub use history::{Listing, TransferFilter, TransferRecord, TransferStatus, ledger_page, page, pending, transfer};
-pub use import::{Form, ImportError, Row, Rows};
+pub use import::{Form, ImportError, Keys, Reading, Row, post_rows};
 pub use proposals::{
     Answer, Direction, Immediate, Proposal, ProposalError, Reply, act, preview, propose, transfer_at_once,
 };

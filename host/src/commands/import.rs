@@ -4,28 +4,17 @@
 use super::{alone, signal_to_stop};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use hesabu::accounts::{self, Decided, Form, ImportError, Mode, Placed, Refusal, Row, Rows, Sender};
+use hesabu::accounts::{self, Form, ImportError, Keys, Placed, Reading, Refusal, Row};
 use hesabu::app::App;
 use hesabu::config::Config;
-use hesabu::posting::PostingError;
 use std::fs::File;
 use std::io::{IsTerminal, Read};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::sync::{mpsc, oneshot};
 
 /// Some rows were refused; all others are in the books. (1 says that it could not finish, 2 that it was told nonsense.)
 const SOME_REFUSED: u8 = 3;
-
-/// Batches that are read ahead while one is being posted.
-const READ_AHEAD: usize = 1;
-
-/// How long a batch is tried while the ledger is busy, or another host has it.
-const PATIENCE: Duration = Duration::from_secs(60);
-const PAUSE_MIN: Duration = Duration::from_millis(50);
-const PAUSE_MAX: Duration = Duration::from_secs(2);
 
 /// How often progress is told: often to somebody who watches, seldom to a log.
 const TELL_TERMINAL: Duration = Duration::from_millis(200);
@@ -81,82 +70,33 @@ struct Counts {
     started: Instant,
 }
 
-/// A file that is read on a thread of its own, a little ahead.
-struct Reading {
-    form: Arc<Form>,
-    /// The last is empty, or says why there are no more.
-    batches: mpsc::Receiver<Result<Vec<Row>, ImportError>>,
-}
-
 async fn run(app: &App, import: Import) -> anyhow::Result<Counts> {
     let Import { file, key_prefix, refused } = import;
-    let mut reading = Reading::of(app, file, key_prefix).await?;
-    let mut report = Report::to(refused, &reading.form)?;
+    let source: Box<dyn Read + Send> = if file.as_os_str() == "-" {
+        Box::new(std::io::stdin())
+    } else {
+        Box::new(File::open(&file).with_context(|| format!("{} cannot be read", file.display()))?)
+    };
+    let keys = Keys { sender: Keys::OPERATOR, prefix: key_prefix };
+    let mut reading = Reading::of(source, app.ledger.unit.clone(), keys).await.map_err(|error| match error {
+        error @ ImportError::NoKeys => anyhow!("{error} (--key-prefix)"),
+        error => error.into(),
+    })?;
+    let mut report = Report::to(refused, reading.form())?;
     let stop = signal_to_stop();
     tokio::pin!(stop);
     loop {
-        let batch = tokio::select! {
+        let rows = tokio::select! {
             biased;
-            () = &mut stop => bail!("stopped. {}", report.so_far()),
-            batch = reading.batches.recv() => batch,
+            () = &mut stop => bail!("stopped: {}", report.so_far()),
+            rows = reading.next_batch() => rows.with_context(|| report.so_far())?,
         };
-        let batch = batch.ok_or_else(|| anyhow!("the file was not read to its end"));
-        let rows = batch.and_then(|batch| Ok(batch?)).with_context(|| report.so_far())?;
         if rows.is_empty() {
             return report.end();
         }
-        let each = place(app, &reading.form, &rows).await.with_context(|| report.so_far())?;
-        report.add(&reading.form, &rows, &each)?;
-    }
-}
-
-/// Posts a batch, however long the ledger is busy. Nothing of it happens twice: every row has a key.
-async fn place(app: &App, form: &Form, rows: &[Row]) -> anyhow::Result<Vec<Result<Placed, Refusal>>> {
-    let (started, mut pause) = (Instant::now(), PAUSE_MIN);
-    loop {
-        let orders = rows.iter().map(|row| form.order(row)).collect();
-        let sender = Sender::Administrator;
-        match accounts::place(&app.posting, app.ledger.id, sender, Mode::Independent, orders).await {
-            Ok(Decided::Each(each)) => return Ok(each),
-            Ok(Decided::Stopped(place, refusal)) => bail!("row {} of a batch: {refusal}", place + 1),
-            Err(PostingError::Busy | PostingError::Unavailable) if started.elapsed() < PATIENCE => {}
-            Err(error) => return Err(error.into()),
-        }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSE_MAX);
-    }
-}
-
-impl Reading {
-    async fn of(app: &App, file: PathBuf, key_prefix: Option<String>) -> anyhow::Result<Reading> {
-        let unit = app.ledger.unit.clone();
-        let (opening, opened) = oneshot::channel();
-        let (sender, batches) = mpsc::channel(READ_AHEAD);
-        // A thread that is not waited for: standard input may never end.
-        std::thread::Builder::new().name("import".into()).spawn(move || {
-            let source: Box<dyn Read> = if file.as_os_str() == "-" {
-                Box::new(std::io::stdin().lock())
-            } else {
-                match File::open(&file).with_context(|| format!("{} cannot be read", file.display())) {
-                    Ok(file) => Box::new(file),
-                    Err(error) => return drop(opening.send(Err(error))),
-                }
-            };
-            let mut rows = match Rows::open(source, unit, key_prefix) {
-                Ok(rows) => rows,
-                Err(error) => return drop(opening.send(Err(error.into()))),
-            };
-            let _ = opening.send(Ok(Arc::clone(rows.form())));
-            let mut last = false;
-            while !last {
-                let batch = rows.next_batch();
-                last = batch.as_ref().map_or(true, Vec::is_empty);
-                // Nobody waits for more when posting has failed.
-                last |= sender.blocking_send(batch).is_err();
-            }
-        })?;
-        let form = opened.await.map_err(|_| anyhow!("the file cannot be read"))??;
-        Ok(Reading { form, batches })
+        let form = reading.form();
+        let each = accounts::post_rows(&app.posting, app.ledger.id, form, &rows).await;
+        report.add(form, &rows, &each.with_context(|| report.so_far())?)?;
     }
 }
 
@@ -212,9 +152,9 @@ impl Report {
                 let written = writer.write_record(form.refused_fields(row, refusal));
                 written.with_context(|| format!("{} cannot be written", path.display()))?;
             }
-            None if self.counts.refused <= TOLD_MAX => eprintln!("row {}: {refusal}", row.number),
+            None if self.counts.refused <= TOLD_MAX => eprintln!("{}row {}: {refusal}", self.line_start(), row.number),
             None if self.counts.refused == TOLD_MAX + 1 => {
-                eprintln!("more rows were refused: --refused keeps them all")
+                eprintln!("{}more rows were refused: --refused keeps them all", self.line_start())
             }
             None => {}
         }
@@ -226,8 +166,13 @@ impl Report {
         let Counts { rows, refused, started, .. } = &self.counts;
         let milliseconds = started.elapsed().as_millis().max(1);
         let rate = u128::from(*rows) * 1_000 / milliseconds;
-        let (start, end) = if self.terminal { ("\r", "") } else { ("", "\n") };
+        let (start, end) = (self.line_start(), if self.terminal { "" } else { "\n" });
         eprint!("{start}{rows} rows, {rate} a second, {refused} refused{end}");
+    }
+
+    /// On a terminal progress stays on its line: what is written next takes its place.
+    const fn line_start(&self) -> &'static str {
+        if self.terminal { "\r\x1b[K" } else { "" }
     }
 
     fn so_far(&self) -> String {

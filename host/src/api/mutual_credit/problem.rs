@@ -51,6 +51,11 @@ pub(super) struct Message {
 }
 
 impl Message {
+    /// Words alone.
+    pub(super) fn plain(message: String) -> Message {
+        Message { message, code: None, amount: None, item: None }
+    }
+
     /// What is said of an order that was refused.
     pub(super) fn of(refusal: Refusal, unit: &Unit) -> Message {
         let amount = refusal.amount().map(|amount| number(amount, unit));
@@ -105,8 +110,7 @@ fn failed(error: Error) -> Response {
             (StatusCode::INTERNAL_SERVER_ERROR, vec!["Internal server error triggered.".into()])
         }
     };
-    let errors =
-        messages.into_iter().map(|message| Message { message, code: None, amount: None, item: None }).collect();
+    let errors = messages.into_iter().map(Message::plain).collect();
     let mut response = answer(status, errors);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));

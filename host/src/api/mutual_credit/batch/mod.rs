@@ -12,6 +12,7 @@ use crate::accounts::{self, Decided, Mode, ORDERS_MAX, Order, Refusal, Sender};
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::Session;
+use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
@@ -23,11 +24,12 @@ use tokio::sync::Semaphore;
 /// The most bytes of a batch: 8,190 transfers with texts of 510 characters of four bytes and keys of 255 come to 20 MB.
 const BODY_MAX: usize = 24 << 20;
 
-/// Batches that are read, decided and answered at the same time. A ledger's queue takes four; more only cost memory.
-const BATCHES_MAX: usize = 8;
+/// What the batches that are read, decided and answered at the same time may take together, in KiB: four of the longest, or many short
+/// ones. Beyond, senders are told to come back later.
+const ROOM_KIB: usize = 4 * BODY_MAX / 1024;
 
 pub(super) fn router() -> Router<App> {
-    let room = Room(Arc::new(Semaphore::new(BATCHES_MAX)));
+    let room = Room(Arc::new(Semaphore::new(ROOM_KIB)));
     Router::new().route("/transfers/batch", post(batch)).layer(Extension(room))
 }
 
@@ -58,7 +60,7 @@ async fn batch(
     request: Request,
 ) -> Result<Response, Problem> {
     // Before the body is read: what waits in memory stays bounded.
-    let Ok(_room) = room.try_acquire() else {
+    let Ok(_room) = room.try_acquire_many(kibibytes(request.body())) else {
         // A client that is still sending would not hear the refusal.
         drop(read(request.into_body(), 0).await);
         return Err(Error::Unavailable.into());
@@ -77,6 +79,12 @@ async fn batch(
         true => Ok(binary::answer(&decided, count)),
         false => json::answer(decided, sender, unit),
     }
+}
+
+/// What a body may come to: as long as it says that it is, or else as long as one can be.
+fn kibibytes(body: &Body) -> u32 {
+    let bytes = body.size_hint().upper().and_then(|bytes| usize::try_from(bytes).ok()).unwrap_or(BODY_MAX);
+    u32::try_from(bytes.min(BODY_MAX).div_ceil(1024)).expect("a body has some MiB")
 }
 
 const fn sender(session: Session) -> Sender {

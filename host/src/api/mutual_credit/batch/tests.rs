@@ -72,6 +72,39 @@ fn the_documented_answer_is_what_is_written() {
 }
 
 #[test]
+fn the_documented_codes_are_those_that_are_written() {
+    let own = [
+        Refusal::Forbidden,
+        Refusal::InitiatorMissing,
+        Refusal::ReceiverMissing,
+        Refusal::AmountMissing,
+        Refusal::DirectionUnknown,
+        Refusal::DescriptionTooLong,
+        Refusal::TextUnreadable,
+        Refusal::KeyInvalid,
+        Refusal::RowInvalid,
+    ];
+    let ledgers = [1, 3, 5, 6, 10, 11, 23, 24, 25, 26, 29, 30];
+    let ledgers = ledgers.map(|code| Refusal::Rejected(Rejection::from_code(code, minor(1)).unwrap()));
+    let table: Vec<(Vec<String>, Vec<String>)> = DOCUMENT
+        .lines()
+        .filter_map(|line| {
+            let mut cells = line.strip_prefix("| ")?.split(" | ");
+            let list = |cell: &str| cell.split(", ").map(|part| part.trim_matches('`').to_owned()).collect();
+            Some((list(cells.next()?), list(cells.next()?)))
+        })
+        .collect();
+    for refusal in own.into_iter().chain(ledgers) {
+        let (code, word) = (refusal.code().to_string(), refusal.word());
+        let told = table.iter().any(|(codes, words)| {
+            let place = words.iter().position(|told| told == word);
+            place.is_some_and(|place| codes.get(place) == Some(&code))
+        });
+        assert!(told, "{code} {word} is not in docs/bulk.md");
+    }
+}
+
+#[test]
 fn a_batch_that_is_cut_or_goes_on_is_none() {
     let whole = example("batch");
     for end in 0..whole.len() {
