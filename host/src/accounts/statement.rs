@@ -110,23 +110,23 @@ struct Stood {
 }
 
 /// From an account's newest row ($3) to the last row before each of two instants ($4, $5). At each row that is not before it: to where
-/// the jump leads if that is not before it either, else to the row before.
+/// the jump leads if that is not before it either, else to the row before. A cross join says to SQLite that rows are looked up from the
+/// walk, and that it is not to go through all rows to look them up in the walk.
 const BEFORE: &str = "with recursive walk(instant, position) as (
         select cast($4 as bigint), cast($3 as bigint) union all select cast($5 as bigint), cast($3 as bigint)
         union all
         select w.instant,
                case when j.at >= w.instant then j.position when t.payer_id = $2 then t.payer_prev else t.payee_prev end
-        from walk w
-        join transfer t on t.ledger_id = $1 and t.position = w.position
+        from walk w cross join transfer t
         left join transfer j on j.ledger_id = $1
              and j.position = case when t.payer_id = $2 then t.payer_jump else t.payee_jump end
-        where t.at >= w.instant
+        where t.ledger_id = $1 and t.position = w.position and t.at >= w.instant
      )
      select w.instant, t.position,
             case when t.payer_id = $2 then t.payer_balance else t.payee_balance end as balance,
             case when t.payer_id = $2 then t.payer_posted else t.payee_posted end as movements
-     from walk w join transfer t on t.ledger_id = $1 and t.position = w.position
-     where t.at < w.instant";
+     from walk w cross join transfer t
+     where t.ledger_id = $1 and t.position = w.position and t.at < w.instant";
 
 /// How an account stood before each of two instants.
 async fn stood_before(
@@ -156,19 +156,18 @@ const MOVEMENTS: &str = formatcp!(
         select case when {JUMPED} >= w.target then j.position when t.payer_id = $2 then t.payer_prev else t.payee_prev end,
                case when {JUMPED} < w.target and {SOUGHT} then w.target - 1 else w.target end,
                case when {JUMPED} < w.target and {SOUGHT} then t.position else 0 end
-        from walk w
-        join transfer t on t.ledger_id = $1 and t.position = w.position
+        from walk w cross join transfer t
         left join transfer j on j.ledger_id = $1
              and j.position = case when t.payer_id = $2 then t.payer_jump else t.payee_jump end
-        where w.target > $5
+        where t.ledger_id = $1 and t.position = w.position and w.target > $5
      )
      select t.at, t.transfer_id, case when t.payer_id = $2 then -t.moved else t.moved end as change,
             case when t.payer_id = $2 then t.payer_balance else t.payee_balance end as balance,
             case when t.payer_id = $2 then t.payee_id else t.payer_id end as counterparty,
             coalesce(b.memo, t.memo) as description
-     from walk w join transfer t on t.ledger_id = $1 and t.position = w.found
-     left join transfer b on b.ledger_id = $1 and b.position = t.settles
-     order by t.position"
+     from walk w cross join transfer t left join transfer b on b.ledger_id = $1 and b.position = t.settles
+     where t.ledger_id = $1 and t.position = w.found
+     order by w.found"
 );
 
 /// How many movements there were where the jump leads, 0 when it leads nowhere.

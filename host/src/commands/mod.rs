@@ -115,12 +115,15 @@ pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCo
     // It judges what is there: it makes nothing and migrates nothing.
     let db = Db::open_existing(&config.database_url).await.context("there is nothing to verify (DATABASE_URL)")?;
     let engine = Engine::load_cached(COMPONENT, &config.data)?;
-    let (started, mut told) = (Instant::now(), None);
+    let (mut ledger_begun, mut told) = ((String::new(), Instant::now()), None);
     let progress = |ledger: &str, done: Progress| {
+        if ledger_begun.0 != ledger {
+            ledger_begun = (ledger.to_owned(), Instant::now());
+        }
         let due = told.is_none_or(|told: Instant| told.elapsed() > PROGRESS_EVERY);
         if due && std::io::stderr().is_terminal() {
             told = Some(Instant::now());
-            eprint!("\r{}\x1b[K", progress_text(ledger, done, started.elapsed()));
+            eprint!("\r{}\x1b[K", progress_text(ledger, done, ledger_begun.1.elapsed()));
         }
     };
     let reports = posting::verify(&db, &engine, progress).await?;
@@ -141,7 +144,7 @@ pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCo
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// How far a proof is, and how fast it goes; the rate is that of the whole run so far.
+/// How far the proof of a ledger is, and how many rows a second it has compared since it began.
 fn progress_text(ledger: &str, done: Progress, elapsed: Duration) -> String {
     let Progress { records, steps, steps_in_all } = done;
     let percent = if steps_in_all > 0 { steps.saturating_mul(100) / steps_in_all } else { 100 };
