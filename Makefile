@@ -1,7 +1,7 @@
 # What there is to do here: `make` lists it. Holds the order of the steps; how each is done is in scripts/ or is cargo's own.
 SHELL := /bin/bash -euo pipefail
 .DEFAULT_GOAL := help
-.PHONY: help setup component build run test simulate lint fmt deny clean
+.PHONY: help setup component build run test simulate lint fmt deny bench clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,12 @@ fmt: ## format the code
 deny: ## licences, duplicates and sources of all dependencies
 	@cargo deny --version >/dev/null 2>&1 || { echo "Please install cargo-deny first: cargo install cargo-deny" >&2; exit 1; }
 	cargo deny check licenses bans sources
+
+# With nothing else running: figures that wait for the disk suffer most. A part is measured by `make bench BENCH="sqlite engine"`, quickly
+# with --quick, and writes nothing; `make bench BENCH=--list` tells the parts.
+bench: component ## measure everything against its targets, into benches/RESULTS.md
+	cargo build --release --locked -p hesabu -p hesabu-benches
+	scripts/postgres.sh run -- target/release/hesabu-benches $(or $(BENCH),--write benches/RESULTS.md)
 
 clean: ## remove everything that was built
 	cargo clean

@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::engine::{COMPONENT, Engine};
 use crate::identity::{Identity, TokenKeys};
+use crate::parties::Holders;
 use crate::posting::{self, Ledger, Posting};
 use crate::store::{self, Db};
 use crate::system_clock;
@@ -24,6 +25,8 @@ pub struct App {
     pub posting: Posting,
     /// Who somebody is.
     pub identity: Identity,
+    /// Who has which account number.
+    pub holders: Holders,
     /// The mutual-credit ledger.
     pub ledger: Ledger,
     /// Floor and ceiling of a new member's account.
@@ -60,6 +63,7 @@ impl App {
         Ok(App {
             posting: Posting::new(db.clone(), engine, Arc::new(system_clock)),
             identity: Identity::new(db.clone(), keys),
+            holders: Holders::new(&db),
             db,
             ledger,
             new_member_limits: config.new_member_limits,

@@ -32,6 +32,8 @@ enum Command {
     Admin(Admin),
     /// Fill a small network and trade in it
     Demo,
+    /// Make a transfer of every row of a CSV file; running it again does nothing twice
+    Import(commands::Import),
 }
 
 #[derive(Subcommand)]
@@ -65,5 +67,6 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Verify => commands::verify(&config, cli.json).await,
         Command::Admin(Admin::Create { email }) => commands::create_administrator(&config, &email).await,
         Command::Demo => commands::demo(&config).await,
+        Command::Import(import) => commands::import(&config, import, cli.json).await,
     }
 }

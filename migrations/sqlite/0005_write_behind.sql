@@ -1,5 +1,5 @@
 -- Writing behind: the journal and the rows of `transfer` are durable at once; rows of `account` and `idempotency` follow in
--- sorted bulk, and a host that posts alone holds a lease. (host/src/posting: resident.rs, flush.rs, recover.rs, lease.rs)
+-- sorted bulk, and a host that posts alone holds a lease. (host/src/posting: resident.rs, bulk, recover.rs, lease.rs)
 
 alter table ledger add column number integer not null default 0;
 alter table ledger add column flushed_seq integer not null default 0;
@@ -11,7 +11,7 @@ alter table ledger add column lease_until integer not null default 0;
 alter table ledger add column lease_wanted integer not null default 0;
 
 -- number:           positions of this ledger begin after number * 2^40, so that they are unique in the whole database, which
---                   SQLite needs for its fastest table. The ledger that was there first keeps its positions.
+--                   SQLite needs for its fastest table. The ledger that has transfers keeps its positions.
 -- flushed_seq:      every row of `account` and `idempotency` has all that the journal says up to this record. Rows may be newer.
 -- flushed_position: the row of `transfer` that `flushed_seq` ended with: what comes after must be added to rows that are older.
 -- last_id:          the greatest id that came in order and is not in the index "transfer.transfer_id".
@@ -20,8 +20,13 @@ alter table ledger add column lease_wanted integer not null default 0;
 -- lease_until:      by the database's clock, in microseconds: until then others leave the owner alone; without an owner, until
 --                   then nobody takes the ledger for itself, because several hosts were posting.
 -- lease_wanted:     another host would like to post. The owner writes everything and lets go.
-update ledger set number = (select count(*) from ledger other where other.ledger_id < ledger.ledger_id),
-                  flushed_seq = head_seq, flushed_position = last_position;
+update ledger set number = (select count(*) from ledger other
+                            where (not exists (select 1 from transfer t where t.ledger_id = other.ledger_id), other.ledger_id)
+                                < (not exists (select 1 from transfer t where t.ledger_id = ledger.ledger_id), ledger.ledger_id));
+-- Ledgers without transfers begin where their number says. A second one with transfers would have to be moved with all its links, and
+-- there is none: a server has made one ledger so far. If there is, the copy of `transfer` below fails, and nothing happens.
+update ledger set last_position = number * 1099511627776 where number > 0;
+update ledger set flushed_seq = head_seq, flushed_position = last_position;
 create unique index "ledger.number" on ledger (number);
 
 create table new_journal (
@@ -40,18 +45,20 @@ create table new_journal (
     primary key (ledger_id, seq)
 ) strict, without rowid;
 insert into new_journal (ledger_id, seq, hash, first_position, last_position, last_id, body)
-select ledger_id, seq, hash, 0, 0, x'00000000000000000000000000000000', body from journal;
+select j.ledger_id, seq, hash, number * 1099511627776, number * 1099511627776, x'00000000000000000000000000000000', body
+from journal j join ledger on ledger.ledger_id = j.ledger_id;
 drop table journal;
 alter table new_journal rename to journal;
 
 -- Which rows of `transfer` came from each record: those after `first_position` up to `last_position`.
+-- Records before the first transfer have none, as it is set above.
 update journal set first_position = e.before, last_position = e.after
 from (select ledger_id, seq, after, coalesce(lag(after) over (partition by ledger_id order by seq), 0) as before
       from (select j.ledger_id, j.seq, max(coalesce(t.position, 0)) over (partition by j.ledger_id order by j.seq) as after
             from journal j
             left join (select ledger_id, seq, max(position) as position from transfer group by ledger_id, seq) t
                    on t.ledger_id = j.ledger_id and t.seq = j.seq) reached) e
-where e.ledger_id = journal.ledger_id and e.seq = journal.seq;
+where e.ledger_id = journal.ledger_id and e.seq = journal.seq and e.after > 0;
 
 -- `transfer` again, for speed: its key is one integer, its rows are checked by the ledger and by `hesabu verify` and not once
 -- more here (that took a third of the time of a row), and the number of a row in each chain is gone (nothing asked for it).

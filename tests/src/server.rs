@@ -98,6 +98,14 @@ impl Home {
         tokio::task::spawn_blocking(run).await.expect("it ends")
     }
 
+    /// Starts the program and lets it run; whoever asked ends it.
+    ///
+    /// # Panics
+    /// When it cannot be run at all.
+    pub fn begin(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).spawn().expect("the program can be run")
+    }
+
     /// What `hesabu verify` says.
     pub async fn verify(&self) -> Ended {
         self.run(&["verify"], "").await

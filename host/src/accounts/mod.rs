@@ -3,12 +3,21 @@
 //! Invariant: nobody sees or settles a transfer that is not theirs; every function that acts takes who acts.
 
 mod history; // pages of an account's past
+mod statement; // balances at an instant, and what moved in between
 mod proposals; // propose, accept, reject, cancel
+mod batch; // many at once
+mod import; // rows of a file
 
+pub use batch::{
+    AMOUNT_MAX, Decided, KEY_MAX, Mode, ORDERS_MAX, Order, Placed, Refusal, Sender, TEXT_MAX, is_amount, is_key,
+    parse_amount, place,
+};
 pub use history::{Listing, TransferFilter, TransferRecord, TransferStatus, ledger_page, page, pending, transfer};
+pub use import::{Form, ImportError, Keys, Reading, Row, post_rows};
 pub use proposals::{
     Answer, Direction, Immediate, Proposal, ProposalError, Reply, act, preview, propose, transfer_at_once,
 };
+pub use statement::{Movement, Period, Statement, balance_at, statement};
 
 use crate::posting::Posting;
 use crate::store::Error;

@@ -81,18 +81,7 @@ impl Proposal {
             Direction::Out => (self.initiator, self.receiver),
             Direction::In => (self.receiver, self.initiator),
         };
-        Create {
-            id: TransferId(mint_id()),
-            kind: self.kind(),
-            payer,
-            payee,
-            amount: self.amount,
-            expires_at: None,
-            key: self.key,
-            // A courtesy to both sides and not a promise: it reserves nothing, and accepting decides.
-            payable_now: true,
-            memo: Memo::NONE,
-        }
+        begin(self.kind(), payer, payee, self.amount, self.key)
     }
 
     const fn kind(&self) -> TransferKind {
@@ -100,6 +89,28 @@ impl Proposal {
             Direction::Out => TransferKind::Hold,
             Direction::In => TransferKind::Request,
         }
+    }
+}
+
+/// The command that begins a transfer. Its id is made when it is posted; its text joins it in [`Entry::new`].
+pub(super) fn begin(
+    kind: TransferKind,
+    payer: AccountId,
+    payee: AccountId,
+    amount: Amount,
+    key: Option<Key>,
+) -> Create {
+    Create {
+        id: TransferId(mint_id()),
+        kind,
+        payer,
+        payee,
+        amount,
+        expires_at: None,
+        key,
+        // A courtesy to both sides and not a promise: it reserves nothing, and accepting decides.
+        payable_now: kind != TransferKind::Immediate,
+        memo: Memo::NONE,
     }
 }
 
@@ -145,17 +156,7 @@ pub async fn transfer_at_once(
     description: &str,
 ) -> Result<Result<(TransferId, bool), Rejection>, PostingError> {
     let Immediate { payer, payee, amount, key } = transfer;
-    let create = Create {
-        id: TransferId(mint_id()),
-        kind: TransferKind::Immediate,
-        payer,
-        payee,
-        amount,
-        expires_at: None,
-        key,
-        payable_now: false,
-        memo: Memo::NONE,
-    };
+    let create = begin(TransferKind::Immediate, payer, payee, amount, key);
     let entry = Entry::new(Command::Create(create), description).minted();
     let outcome = posting.submit_one(ledger, Group::from(entry)).await?;
     match outcome {

@@ -31,6 +31,7 @@ const PASSWORD: &str = "demo-1-password!";
 
 pub(crate) async fn demo(config: &Config) -> anyhow::Result<ExitCode> {
     let app = App::start(config).await?;
+    let _alone = super::alone(&app.db)?;
     if parties::entities(&app.db, &EntityFilter::default(), 0, 1).await?.1 > 0 {
         bail!(
             "this database is in use: the demo's members have a password that everybody knows, so it only fills an empty one \

@@ -1,25 +1,32 @@
 //! What the program can be told to do. Each command prints for people; `--json` prints for programs.
 
 mod demo;
+mod import;
 
 pub(crate) use demo::demo;
+pub(crate) use import::{Import, import};
 
 use anyhow::{Context, bail};
 use hesabu::app::{self, App};
 use hesabu::config::Config;
 use hesabu::engine::{COMPONENT, Engine};
-use hesabu::identity::{EMAIL_TAKEN, NewPerson, PasswordFault, password_faults};
-use hesabu::posting::Report;
+use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
+use hesabu::posting::{Progress, Report};
 use hesabu::store::Db;
 use hesabu::{api, mint_id, posting};
-use std::io::{IsTerminal, Read, Write};
+use std::fs::{File, TryLockError};
+use std::io::{ErrorKind, IsTerminal, Read, Write};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tracing_subscriber::EnvFilter;
 
 /// How long the last requests may take after the signal to stop.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
+
+/// How often a terminal is told how far a proof is.
+const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
 /// Logs go to standard error; `RUST_LOG` chooses what, `HESABU_LOG=json` how.
 pub(crate) fn start_logging() {
@@ -34,6 +41,7 @@ pub(crate) fn start_logging() {
 
 pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let app = App::start(config).await?;
+    let _alone = alone(&app.db)?;
     let listener = tokio::net::TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("{} cannot be listened on (HESABU_LISTEN)", config.listen))?;
@@ -67,6 +75,23 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Keeps a SQLite database for this process as long as the value lives: two that post would each have books of their own in memory. On
+/// PostgreSQL they share the ledger, and nothing is kept.
+fn alone(db: &Db) -> anyhow::Result<Option<File>> {
+    let Some(mut path) = db.file().map(PathBuf::into_os_string) else { return Ok(None) };
+    path.push(".lock");
+    let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => bail!(
+            "another hesabu is using this SQLite database, and only on PostgreSQL can several post: stop it first, or send it what is to be done"
+        ),
+        // A file system without locks.
+        Err(TryLockError::Error(error)) if error.kind() == ErrorKind::Unsupported => Ok(None),
+        Err(TryLockError::Error(error)) => Err(error).with_context(|| format!("{} cannot be locked", path.display())),
+    }
+}
+
 async fn signal_to_stop() {
     let interrupt = tokio::signal::ctrl_c();
     #[cfg(unix)]
@@ -90,13 +115,19 @@ pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCo
     // It judges what is there: it makes nothing and migrates nothing.
     let db = Db::open_existing(&config.database_url).await.context("there is nothing to verify (DATABASE_URL)")?;
     let engine = Engine::load_cached(COMPONENT, &config.data)?;
-    let progress = |ledger: &str, records: i64| {
-        if std::io::stderr().is_terminal() {
-            eprint!("\r{ledger}: {records} records");
+    let (mut ledger_begun, mut told) = ((String::new(), Instant::now()), None);
+    let progress = |ledger: &str, done: Progress| {
+        if ledger_begun.0 != ledger {
+            ledger_begun = (ledger.to_owned(), Instant::now());
+        }
+        let due = told.is_none_or(|told: Instant| told.elapsed() > PROGRESS_EVERY);
+        if due && std::io::stderr().is_terminal() {
+            told = Some(Instant::now());
+            eprint!("\r{}\x1b[K", progress_text(ledger, done, ledger_begun.1.elapsed()));
         }
     };
     let reports = posting::verify(&db, &engine, progress).await?;
-    if std::io::stderr().is_terminal() {
+    if told.is_some() {
         eprintln!();
     }
     for report in &reports {
@@ -111,6 +142,14 @@ pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCo
     }
     let sound = reports.iter().all(|report| report.fault.is_none());
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// How far the proof of a ledger is, and how many rows a second it has compared since it began.
+fn progress_text(ledger: &str, done: Progress, elapsed: Duration) -> String {
+    let Progress { records, steps, steps_in_all } = done;
+    let percent = if steps_in_all > 0 { steps.saturating_mul(100) / steps_in_all } else { 100 };
+    let rate = i128::from(steps) * 1_000 / i128::try_from(elapsed.as_millis().max(1)).unwrap_or(i128::MAX);
+    format!("{ledger}: {percent} %, {records} records, {steps} transfer rows, {rate} rows a second")
 }
 
 fn as_text(report: &Report) -> String {
@@ -153,11 +192,13 @@ pub(crate) async fn create_administrator(config: &Config, email: &str) -> anyhow
         let lacks: Vec<&str> = faults.into_iter().map(fault_text).collect();
         bail!("this password will not do: {}", lacks.join("; "));
     }
-    let app = App::start(config).await?;
+    // Beside a server that runs, too: nothing is posted.
+    let db = app::open(config).await?;
+    let identity = Identity::new(db.clone(), TokenKeys::load_or_make(&config.token_key)?);
     let person = NewPerson { email: email.to_owned(), administrator: true, ..NewPerson::default() };
-    let statement = app.identity.add_person(mint_id(), &person, password).await?;
-    let added = app.db.execute(statement.sql, statement.values).await;
-    app.close().await;
+    let statement = identity.add_person(mint_id(), &person, password).await?;
+    let added = db.execute(statement.sql, statement.values).await;
+    db.close().await;
     match added {
         Ok(_) => println!("{email} is an administrator and can log in at /api/v1/admin/login."),
         Err(error) if error.violates(EMAIL_TAKEN) => bail!("somebody with the address {email} exists already"),

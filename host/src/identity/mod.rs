@@ -10,8 +10,9 @@ pub use password::{PASSWORD_MAX, PASSWORD_MIN, PasswordFault, password_faults};
 pub use session::{Door, Login, Session};
 pub use token::TokenKeys;
 
-use crate::store::{Db, Error, Row, Statement};
+use crate::store::{Db, Error, Lookup, Row, Statement};
 use password::Hasher;
+use session::{SESSIONS, Standing};
 use std::sync::Arc;
 
 /// The people of this installation and their sessions.
@@ -20,6 +21,7 @@ pub struct Identity {
     db: Db,
     keys: Arc<TokenKeys>,
     hasher: Hasher,
+    sessions: Lookup<u128, Standing>,
 }
 
 /// A person, without the password.
@@ -61,8 +63,12 @@ pub const EMAIL_TAKEN: &str = "person.email_key";
 
 impl Identity {
     /// The people in `db`, with tokens signed by `keys`.
+    ///
+    /// # Panics
+    /// See [`Lookup::new`].
     pub fn new(db: Db, keys: TokenKeys) -> Identity {
-        Identity { db, keys: Arc::new(keys), hasher: Hasher::default() }
+        let sessions = Lookup::new(&db, SESSIONS);
+        Identity { db, keys: Arc::new(keys), hasher: Hasher::default(), sessions }
     }
 
     /// The statement that adds a person with this password; it meets [`EMAIL_TAKEN`] when the address is.

@@ -11,7 +11,9 @@ pub use account_number::AccountNumber;
 pub use govern::{Governed, govern};
 pub use signup::{SignUp, SignUpError, SignedUp, sign_up};
 pub use status::EntityStatus;
-pub use store::{EntityFilter, Holder, accounts_of, entities, entities_of, entity, holders, names, update};
+pub use store::{
+    EntityFilter, Holder, Holders, accounts_of, entities, entities_of, entity, holders_among, names, update,
+};
 pub use tags::{TAG_LENGTH_MAX, TAGS_MAX, tag_names};
 
 use ledger_core::{AccountId, LedgerId};

@@ -2,7 +2,7 @@
 
 use super::status::stored_status;
 use super::{AccountNumber, Change, Details, Entity, EntityStatus};
-use crate::store::{Db, Error, Row, Statement, Value};
+use crate::store::{Db, Error, Lookup, Question, Row, Statement, Value};
 use crate::system_clock;
 use ledger_core::{AccountId, LedgerId};
 use std::collections::HashMap;
@@ -196,19 +196,58 @@ pub struct Holder {
     pub account: AccountId,
 }
 
-/// The holders of these account numbers, in the same order; `None` where nobody has the number.
+/// Ends with the column of their numbers.
+const HOLDERS: &str = "select account_number, person_id, account_id from entity where account_number";
+
+fn holder(row: &Row) -> Result<Holder, Error> {
+    Ok(Holder {
+        number: row.text("account_number")?,
+        person: row.id("person_id")?,
+        account: AccountId(row.id("account_id")?),
+    })
+}
+
+/// Who has which account number.
+#[derive(Clone)]
+pub struct Holders {
+    by_number: Lookup<String, Holder>,
+}
+
+impl Holders {
+    /// Of the entities in `db`.
+    ///
+    /// # Panics
+    /// See [`Lookup::new`].
+    pub fn new(db: &Db) -> Holders {
+        let question =
+            Question { head: HOLDERS, tail: "", read: |row| holder(row).map(|holder| (holder.number.clone(), holder)) };
+        Holders { by_number: Lookup::new(db, question) }
+    }
+
+    /// The holders of these account numbers, in the same order; `None` where nobody has the number.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn of(&self, numbers: Vec<String>) -> Result<Vec<Option<Holder>>, Error> {
+        self.by_number.find(numbers).await
+    }
+}
+
+/// The holders of those of these account numbers that somebody has, by number. None comes twice.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn holders<const N: usize>(db: &Db, numbers: [&str; N]) -> Result<[Option<Holder>; N], Error> {
-    let keys = numbers.map(Value::from);
-    let head = "select account_number, person_id, account_id from entity where account_number";
-    let mut found = HashMap::new();
-    for row in db.fetch_among(head, &[], &keys, "").await? {
-        let (number, account) = (row.text("account_number")?, AccountId(row.id("account_id")?));
-        found.insert(number.clone(), Holder { number, person: row.id("person_id")?, account });
+pub async fn holders_among<'n>(
+    db: &Db,
+    numbers: impl IntoIterator<Item = &'n str>,
+) -> Result<HashMap<String, Holder>, Error> {
+    let keys: Vec<Value> = numbers.into_iter().map(Value::from).collect();
+    let mut found = HashMap::with_capacity(keys.len());
+    for row in db.fetch_among(HOLDERS, &[], &keys, "").await? {
+        let holder = holder(&row)?;
+        found.insert(holder.number.clone(), holder);
     }
-    Ok(numbers.map(|number| found.get(number).cloned()))
+    Ok(found)
 }
 
 /// The accounts of a person's entities.

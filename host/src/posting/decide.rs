@@ -7,7 +7,6 @@ use super::journal;
 use super::lane::Waiting;
 use super::load::{self, Before, Loaded, Source};
 use super::mint::IdOrder;
-use super::pace::Pace;
 use super::resident::{ById, Resident, Slice, Undo};
 use super::rows::{AccountRow, Appended, TransferRow};
 use super::{Entry, Failure};
@@ -17,6 +16,7 @@ use ledger_core::{
 };
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
+use std::time::Instant;
 
 /// A ledger as a lane has it in memory, with everything that was decided so far.
 #[derive(Debug)]
@@ -26,9 +26,12 @@ pub(super) struct Held {
     pub(super) resident: Arc<Mutex<Resident>>,
     pub(super) head: Head,
     pub(super) epoch: i64,
-    pub(super) pace: Pace,
     /// The last id that was made here. Beyond `head.last_id`, because holds and requests get ids too and are not in that order.
     pub(super) minted: IdOrder,
+    /// The last before those of the batch that was decided last.
+    pub(super) minted_before: IdOrder,
+    /// The greatest id of all transfers: a greater one is new, and need not be looked for.
+    pub(super) newest: u128,
     /// Transfers that were begun or settled by batches that may not be durable yet, by batch.
     pub(super) recent: ById<TransferId, TransferRow>,
 }
@@ -68,9 +71,16 @@ pub(super) async fn decide(
     let now = clock.max(held.head.at);
     let order = IdOrder(held.head.last_id);
     let minted = IdOrder(held.minted.0.max(order.0));
-    let before = Before { ledger: held.ledger, resident: &held.resident, recent: &held.recent, minted, now };
+    let before = Before {
+        ledger: held.ledger,
+        resident: &held.resident,
+        recent: &held.recent,
+        minted,
+        newest: held.newest,
+        now,
+    };
     let loaded = load::load(source, before, waiting).await?;
-    held.minted = loaded.minted;
+    (held.minted_before, held.minted) = (held.minted, loaded.minted);
     let book = loaded.book(&super::locked(&held.resident));
     let posted = engine.post_here(&book, &loaded.items, now)?;
     drop(book);
@@ -97,9 +107,10 @@ pub(super) async fn decide(
         (Lag::Through, _) => resident.next(usize::MAX, held.head.mark()),
         // What a companion may take back takes nothing of the sweep with it.
         (Lag::Behind, true) => Slice { flushed: resident.flushed(), ..Slice::default() },
-        (Lag::Behind, false) => resident.due(held.head.mark(), held.pace.sweep_positions),
+        (Lag::Behind, false) => resident.due(held.head.mark()),
     };
     resident.write_through(changes.governed.iter().copied(), &mut behind);
+    held.newest = changes.appended.iter().fold(held.newest, |newest, row| newest.max(row.transfer.id.0));
     held.recent.extend(changes.recent.drain(..).map(|row| (row.transfer.id, row)));
     let write = Write {
         ledger: held.ledger,
@@ -112,6 +123,7 @@ pub(super) async fn decide(
         appended: changes.appended,
         settled: changes.settled,
         behind,
+        began: Instant::now(),
     };
     Ok(Decided { outcomes: posted.outcomes, write: Some(write), accepted: changes.accepted, undo })
 }
@@ -122,6 +134,13 @@ impl Held {
         super::locked(&self.resident).restore(undo);
         self.head = head;
         self.forget_recent(write);
+    }
+
+    /// Whether one of these has an id that was made for the batch that was decided last, which only that batch's rows could tell.
+    pub(super) fn guesses(&self, waiting: &[Waiting]) -> bool {
+        let made = self.minted_before.0 + 1..=self.minted.0;
+        let mut given = waiting.iter().flat_map(|waiting| &waiting.entries).filter_map(Entry::given_id);
+        given.any(|id| made.contains(&id.0))
     }
 
     /// What this batch began and settled can be read back from the database, or never happened.

@@ -3,8 +3,9 @@
 use super::bulk::{self, Right, Write, Written};
 use super::decide::{Decided, Held, Lag, decide};
 use super::durable::Shared;
+use super::find;
 use super::lane::Waiting;
-use super::lease::{self, Claim, LedgerRow, SHARE_FOR};
+use super::lease::{self, Claim, Lease, LedgerRow, SHARE_FOR};
 use super::load::Source;
 use super::mint::IdOrder;
 use super::pace::Pace;
@@ -20,6 +21,9 @@ use std::time::{Duration, Instant};
 /// The first pause between two tries to write; each next one is twice as long, up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
+
+/// How long the database may take for one batch. Its own lock timeout is shorter.
+const ANSWER_MAX: Duration = Duration::from_secs(15);
 
 /// Rows written at a time when everything is to be written.
 const FLUSH_ROWS: usize = 8_192;
@@ -54,29 +58,36 @@ impl Desk {
 
     /// Takes the ledger, alone or in turn with others, and reads what is missing in memory.
     pub(super) async fn stand(&self, held: &mut Option<Held>) -> Result<Standing, Failure> {
-        let asked = Instant::now();
+        let began = Instant::now();
         let (row, claim) = lease::take(&self.db, self.ledger, self.host).await?.ok_or(Failure::NoLedger)?;
         match claim {
             Claim::Taken => Err(Failure::Taken),
             Claim::Shared => {
                 if held.is_none() {
                     let mut tx = self.db.begin_read_here().await?;
-                    self.hold(held, &mut tx, &row).await?;
+                    self.hold(held, &mut tx, &row, None).await?;
                 }
                 Ok(Standing::Shared)
             }
             Claim::Free => {
                 let mut tx = self.db.begin_read_here().await?;
-                self.hold(held, &mut tx, &row).await?;
+                let mut lease = Lease::new(&self.db, self.ledger, row.epoch, began);
+                self.hold(held, &mut tx, &row, Some(&mut lease)).await?;
                 drop(tx);
-                self.shared.durable(row.head.seq, &self.db, asked);
+                self.shared.durable(row.head.seq, &self.db, lease.since());
                 Ok(Standing::Owner)
             }
         }
     }
 
-    /// Brings the memory to where the ledger's row is.
-    async fn hold(&self, held: &mut Option<Held>, tx: &mut Tx, row: &LedgerRow) -> Result<(), Failure> {
+    /// Brings the memory to where the ledger's row is. Under a lease, the lease is kept meanwhile.
+    async fn hold(
+        &self,
+        held: &mut Option<Held>,
+        tx: &mut Tx,
+        row: &LedgerRow,
+        lease: Option<&mut Lease<'_>>,
+    ) -> Result<(), Failure> {
         if let Some(held) = held
             && held.head == row.head
         {
@@ -84,16 +95,19 @@ impl Desk {
             return Ok(());
         }
         *held = None;
-        let mut resident = Resident::new(row.flushed);
-        recover(tx, self.ledger, row.flushed, &row.head, &mut resident).await?;
+        let sweep = if self.is_embedded() { self.pace.sweep_alone } else { self.pace.sweep_among_others };
+        let mut resident = Resident::new(row.flushed, sweep);
+        recover(tx, self.ledger, row.flushed, &row.head, &mut resident, lease).await?;
+        let newest = find::greatest_indexed(tx, self.ledger).await?.max(row.head.last_id);
         self.shared.replace(resident);
         *held = Some(Held {
             ledger: self.ledger,
             resident: Arc::clone(&self.shared.resident),
             head: row.head,
             epoch: row.epoch,
-            pace: self.pace,
             minted: IdOrder::after_others(row.head.last_id),
+            minted_before: IdOrder(row.head.last_id),
+            newest,
             recent: ById::default(),
         });
         Ok(())
@@ -104,7 +118,7 @@ impl Desk {
         let Some(write) = &decided.write else { return Ok(Written { wanted: false }) };
         let (started, mut pause, mut unknown) = (Instant::now(), PAUSE_MIN, false);
         loop {
-            let error = match self.attempt(write, decided, waiting).await {
+            let error = match in_time(self.attempt(write, decided, waiting)).await {
                 Ok(Some(written)) => return Ok(written),
                 // The head is elsewhere: perhaps an earlier attempt moved it there.
                 Ok(None) if unknown && self.is_durable(write).await? => return Ok(Written { wanted: false }),
@@ -143,7 +157,7 @@ impl Desk {
     /// Whether the journal has the record of this write.
     async fn is_durable(&self, write: &Write) -> Result<bool, Error> {
         let sql = "select hash from journal where ledger_id = $1 and seq = $2";
-        let row = self.db.fetch_optional(sql, vec![self.ledger.0.into(), write.after.seq.into()]).await?;
+        let row = in_time(self.db.fetch_optional(sql, vec![self.ledger.0.into(), write.after.seq.into()])).await?;
         Ok(row.map(|row| row.bytes("hash")).transpose()?.is_some_and(|hash| hash == write.after.hash))
     }
 
@@ -159,7 +173,7 @@ impl Desk {
             // Another host posted: what was read before may be old, and it may post again.
             on = SHARE_FOR;
             let mut fresh = None;
-            self.hold(&mut fresh, &mut tx, &row).await?;
+            self.hold(&mut fresh, &mut tx, &row, None).await?;
             *held = fresh.ok_or(Failure::Lost)?;
         }
         held.epoch = row.epoch;
@@ -194,16 +208,6 @@ impl Desk {
         Err(error.into())
     }
 
-    /// Asks the database whether the ledger is still this host's, unless its lease says so.
-    pub(super) async fn affirm(&self, held: &mut Held) -> Result<(), Failure> {
-        if !self.shared.is_owned() {
-            let asked = Instant::now();
-            self.flush(held, 0, Right::Owner).await?;
-            self.shared.durable(held.head.seq, &self.db, asked);
-        }
-        Ok(())
-    }
-
     /// Writes some rows that lag, and nothing else.
     pub(super) async fn flush(&self, held: &mut Held, rows: usize, right: Right) -> Result<Written, Failure> {
         let behind = super::locked(&held.resident).next(rows, held.head.mark());
@@ -218,8 +222,12 @@ impl Desk {
             settled: vec![],
             counts: [0; 3],
             behind,
+            began: Instant::now(),
         };
-        let written = bulk::write_alone(&self.db, &write).await?.ok_or(Failure::Lost)?;
+        let written = in_time(bulk::write_alone(&self.db, &write)).await?.ok_or(Failure::Lost)?;
+        if right == Right::Owner {
+            self.shared.durable(held.head.seq, &self.db, write.began);
+        }
         Ok(written)
     }
 
@@ -230,11 +238,19 @@ impl Desk {
             if super::locked(&held.resident).is_flushed() {
                 // Nobody waits when the host itself is about to end.
                 let on = if written.wanted { SHARE_FOR } else { -1 };
+                // From the moment that it is let go others may post.
+                self.shared.disown();
                 self.flush(held, 0, Right::Shared { on }).await?;
                 return Ok(());
             }
         }
     }
+}
+
+/// An answer, or that it did not come in time: a database whose machine vanished says nothing, not even that it is gone.
+async fn in_time<T, E: From<Error>>(answer: impl Future<Output = Result<T, E>>) -> Result<T, E> {
+    let silent = || Error::Unavailable(format!("no answer within {} s", ANSWER_MAX.as_secs()).into());
+    tokio::time::timeout(ANSWER_MAX, answer).await.unwrap_or_else(|_| Err(silent().into()))
 }
 
 /// Runs what must become durable with a batch, for those who were accepted.

@@ -31,6 +31,23 @@ struct Durable {
     owned_until: Option<Instant>,
 }
 
+/// What a lane can say about an account.
+#[derive(Debug)]
+pub(super) enum Seen {
+    /// This is durable.
+    Here(Box<AccountRow>),
+    /// Its row in the database is as it is now, if there is one.
+    Stored,
+    /// The ledger is not this host's: the row may lag behind what others posted.
+    Unknown,
+}
+
+impl Durable {
+    fn is_owned(&self) -> bool {
+        self.owned_until.is_some_and(|until| Instant::now() <= until)
+    }
+}
+
 impl Default for Shared {
     fn default() -> Shared {
         Shared { resident: Arc::default(), durable: watch::Sender::default(), closing: AtomicBool::new(false) }
@@ -38,41 +55,47 @@ impl Default for Shared {
 }
 
 impl Shared {
-    /// The account as this lane has it, once that is durable; `None` when the database must be asked.
-    pub(super) async fn account(&self, id: AccountId) -> Option<AccountRow> {
+    /// The account as this lane has it, once that is durable.
+    pub(super) async fn account(&self, id: AccountId) -> Seen {
         let mut durable = self.durable.subscribe();
         loop {
             let (row, seen) = {
                 let resident = super::locked(&self.resident);
-                (resident.account(id)?.clone(), *durable.borrow_and_update())
+                (resident.account(id).cloned(), *durable.borrow_and_update())
             };
-            if seen.owned_until.is_none_or(|until| until < Instant::now()) {
-                return None;
+            if !seen.is_owned() {
+                return Seen::Unknown;
             }
+            let Some(row) = row else { return Seen::Stored };
             let settled =
                 |now: &Durable| now.generation != seen.generation || now.owned_until.is_none() || now.seq >= row.as_of;
-            let now = *durable.wait_for(settled).await.ok()?;
+            let Ok(now) = durable.wait_for(settled).await.map(|now| *now) else { return Seen::Unknown };
             if now.generation == seen.generation && now.seq >= row.as_of {
-                return Some(row);
+                return Seen::Here(Box::new(row));
             }
         }
     }
 
-    /// Everything up to this record is durable, and the ledger is this host's, as the database said when it was asked after `asked`.
-    pub(super) fn durable(&self, seq: i64, db: &Db, asked: Instant) {
+    /// Everything up to this record is durable, and the ledger is this host's by a lease that it had after `began`.
+    pub(super) fn durable(&self, seq: i64, db: &Db, began: Instant) {
         let lease = match db {
             // One process has the file.
             Db::Sqlite { .. } => Duration::from_secs(1 << 30),
             Db::Postgres { .. } => Duration::from_micros(LEASE.unsigned_abs()) - MARGIN,
         };
         self.durable.send_modify(|durable| {
-            (durable.seq, durable.owned_until) = (seq, Some(asked + lease));
+            (durable.seq, durable.owned_until) = (seq, Some(began + lease));
         });
     }
 
-    /// Whether nobody else can have posted.
+    /// Whether nobody else can have posted until now.
     pub(super) fn is_owned(&self) -> bool {
-        self.durable.borrow().owned_until.is_some_and(|until| until > Instant::now())
+        self.durable.borrow().is_owned()
+    }
+
+    /// Something in memory was taken back: whoever waits until it is durable looks again.
+    pub(super) fn taken_back(&self) {
+        self.durable.send_modify(|durable| durable.generation += 1);
     }
 
     /// The ledger is not this host's alone any more.
@@ -87,11 +110,6 @@ impl Shared {
         self.durable.send_modify(|durable| {
             *durable = Durable { generation: durable.generation + 1, ..Durable::default() };
         });
-    }
-
-    /// Something was taken back out of the memory: who waits for it to be durable looks again.
-    pub(super) fn taken_back(&self) {
-        self.durable.send_modify(|durable| durable.generation += 1);
     }
 
     /// Puts this in the memory's place, of a ledger whose journal ends at `seq`.

@@ -39,6 +39,12 @@ pub(super) async fn transfers(tx: &mut Tx, ledger: LedgerId, ids: &[TransferId])
     Ok(found)
 }
 
+/// The greatest id in the index; 0 when it is empty.
+pub(super) async fn greatest_indexed(tx: &mut Tx, ledger: LedgerId) -> Result<u128, Error> {
+    let sql = "select transfer_id from transfer where ledger_id = $1 and indexed order by transfer_id desc limit 1";
+    tx.fetch_optional(sql, vec![ledger.0.into()]).await?.map_or(Ok(0), |row| row.id("transfer_id"))
+}
+
 /// Where the transfer of this id began.
 pub(super) async fn position(tx: &mut Tx, ledger: LedgerId, id: TransferId) -> Result<Option<i64>, Error> {
     Ok(transfers(tx, ledger, &[id]).await?.pop().map(|row| row.position))

@@ -172,9 +172,7 @@ impl Chain {
     pub(super) fn push(&mut self, position: i64, step: Step) -> Link {
         let prev = self.last_position();
         // Two trees of equal size at the end become one, with the new row as their root.
-        let mut last_two = (0, 0);
-        TreeSizes(self.entries).for_each(|size| last_two = (last_two.1, size));
-        if last_two.0 == last_two.1 && last_two.0 > 0 {
+        if self.ends_with_twins() {
             self.spine.truncate(self.spine.len() - 2);
         }
         let jump = self.spine.last().copied().unwrap_or(0);
@@ -182,6 +180,16 @@ impl Chain {
         self.entries += 1;
         self.totals = self.totals.after(step);
         Link { prev, jump, totals: self.totals }
+    }
+}
+
+impl Chain {
+    /// Whether the last two trees are of equal size. Each tree has 2^k − 1 entries, so entries and trees together are a sum of powers of
+    /// two, one for each tree. They are all different unless the last two
+    /// trees are equal, and only then there are as many ones in the sum.
+    fn ends_with_twins(&self) -> bool {
+        let trees = self.spine.len() as u64;
+        u64::from((self.entries.unsigned_abs() + trees).count_ones()) != trees
     }
 }
 
@@ -211,6 +219,8 @@ mod tests {
         for position in 1..=rows {
             let link = chain.push(position, Step::Immediate);
             assert_eq!(chain.entries, position);
+            let sizes: Vec<i64> = TreeSizes(position).collect();
+            assert_eq!(chain.ends_with_twins(), sizes.len() > 1 && sizes[sizes.len() - 2] == sizes[sizes.len() - 1]);
             chain.put_spine(&mut bytes);
             assert_eq!(Chain::stored(chain.entries, chain.totals, &bytes), Some(chain.clone()));
             links.push(link);

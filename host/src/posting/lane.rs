@@ -65,9 +65,10 @@ impl Lane {
             idle: 0,
             wanted: false,
         };
-        let (handle, token) = (Handle::current(), tasks.token());
+        let (handle, token, end) = (Handle::current(), tasks.token(), End(Arc::clone(&desk)));
         let run = move || {
             handle.block_on(runner.run());
+            drop(end);
             drop(token);
         };
         std::thread::Builder::new().name("lane".into()).spawn(run).expect("the system gives a thread");
@@ -86,9 +87,22 @@ impl Lane {
         self.queue.send(waiting).map_err(|_| PostingError::Unavailable)
     }
 
+    pub(super) fn is(&self, other: &Lane) -> bool {
+        self.queue.same_channel(&other.queue)
+    }
+
     /// Whether somebody is there to take what is sent.
     pub(super) fn is_alive(&self) -> bool {
         !self.queue.is_closed()
+    }
+}
+
+/// The end of a lane's thread, by panic or not: nobody waits for it any longer to say what is durable.
+struct End(Arc<Desk>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.0.shared.forget();
     }
 }
 
@@ -97,8 +111,6 @@ impl Lane {
 struct Batch {
     waiting: Vec<Waiting>,
     decided: Decided,
-    /// When it began to be written.
-    asked: std::time::Instant,
 }
 
 type Wrote = (Batch, Result<Written, Failure>);
@@ -124,19 +136,33 @@ impl Runner {
                 self.leave().await;
             }
             let batch = self.gather();
-            let size: usize = batch.iter().map(|waiting| waiting.entries.len()).sum();
-            let alone = batch.iter().any(|waiting| !waiting.companions.is_empty());
-            if self.writing.is_some() && (size < self.desk.pace.ahead_min || alone) {
+            if self.writing.is_some() && !self.may_go_ahead(&batch) {
                 // What comes until then may ride along.
                 batch.into_iter().rev().for_each(|waiting| self.backlog.push_front(waiting));
                 self.finish_writing().await;
                 continue;
             }
             self.post(batch).await;
+            self.keep_small().await;
         }
-        self.finish_writing().await;
         if self.desk.shared.is_closing() {
             self.leave().await;
+        }
+    }
+
+    /// Whether this batch is worth deciding before the one that is being written is durable, and can be.
+    fn may_go_ahead(&self, batch: &[Waiting]) -> bool {
+        let size: usize = batch.iter().map(|waiting| waiting.entries.len()).sum();
+        let alone = batch.iter().any(|waiting| !waiting.companions.is_empty());
+        size >= self.desk.pace.ahead_min && !alone && !self.held.as_ref().is_some_and(|held| held.guesses(batch))
+    }
+
+    /// Drops accounts from memory when there are too many.
+    async fn keep_small(&mut self) {
+        let most = self.desk.pace.accounts_max;
+        let is_too_large = |held: &Held| super::locked(&held.resident).is_too_large(most);
+        if self.held.as_ref().is_some_and(is_too_large) && self.finish_writing().await {
+            self.held.iter().filter(|held| is_too_large(held)).for_each(|held| super::locked(&held.resident).trim());
         }
     }
 
@@ -167,7 +193,11 @@ impl Runner {
             self.idle = 0;
             match received {
                 Some(waiting) => self.backlog.push_back(waiting),
-                None => return false,
+                None => {
+                    // What could not be written is tried once more before the end.
+                    self.finish_writing().await;
+                    return !self.backlog.is_empty();
+                }
             }
         }
         true
@@ -204,12 +234,15 @@ impl Runner {
                 }
             };
             match failure {
-                // Somebody else was here: what was in memory is forgotten, so the next try is another one.
-                Failure::Lost => continue,
-                Failure::Taken | Failure::Store(store::Error::Retry(_) | store::Error::Unavailable(_))
+                // When it is lost, somebody else was here: what was in memory is forgotten, and the next try is another one.
+                Failure::Lost
+                | Failure::Taken
+                | Failure::Store(store::Error::Retry(_) | store::Error::Unavailable(_))
                     if started.elapsed() < self.desk.pace.try_for => {}
                 failure => return refuse(waiting, &failure.into()),
             }
+            // Those before are not to wait for these.
+            self.finish_writing().await;
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE_MAX);
         }
@@ -223,8 +256,7 @@ impl Runner {
         if self.standing == Standing::Shared {
             return match self.desk.post_shared(held, &waiting).await {
                 Ok(decided) => {
-                    let asked = std::time::Instant::now();
-                    self.settle(Batch { waiting, decided, asked }, Ok(Written { wanted: false })).await;
+                    self.settle(Batch { waiting, decided }, Ok(Written { wanted: false })).await;
                     Ok(())
                 }
                 Err(failure) => {
@@ -243,17 +275,16 @@ impl Runner {
             // It was decided on what never happened.
             return Err((waiting, Failure::Lost));
         }
-        if decided.write.is_none()
-            && let Some(held) = &mut self.held
-            && let Err(failure) = self.desk.affirm(held).await
-        {
-            // What nothing is written for is answered from memory, which another host may have made old.
-            self.forget();
-            return Err((waiting, failure));
+        if decided.write.is_none() && !self.desk.shared.is_owned() {
+            // No write will tell whether another host has posted meanwhile.
+            if let Err(failure) = self.confirm().await {
+                self.forget();
+                return Err((waiting, failure));
+            }
         }
-        // What may be taken back must be the last that was decided.
+        // What may be taken back again has nothing decided on top of it.
         let large = decided.undo.is_none() && decided.outcomes.len() >= self.desk.pace.ahead_min;
-        let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided, asked: std::time::Instant::now() });
+        let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided });
         let write = async move {
             let result = desk.write(&batch.decided, &batch.waiting).await;
             (batch, result)
@@ -265,6 +296,14 @@ impl Runner {
             let (batch, result) = write.await;
             self.settle(batch, result).await;
         }
+        Ok(())
+    }
+
+    /// Makes sure that the ledger is this host's still, after a time without writing.
+    async fn confirm(&mut self) -> Result<(), Failure> {
+        let held = self.held.as_mut().ok_or(Failure::Lost)?;
+        let written = self.desk.flush(held, 0, Right::Owner).await?;
+        self.wanted |= written.wanted;
         Ok(())
     }
 
@@ -305,18 +344,21 @@ impl Runner {
 
     /// Answers everyone of a batch whose fate is known. False when it failed.
     async fn settle(&mut self, batch: Batch, result: Result<Written, Failure>) -> bool {
-        let Batch { waiting, decided, asked } = batch;
+        let Batch { waiting, decided } = batch;
         match result {
             Ok(written) => {
                 if let (Some(write), Some(held)) = (&decided.write, &mut self.held) {
                     held.forget_recent(write);
                     // In turn with others, memory may be behind what they have posted: nobody reads it.
                     if self.standing == Standing::Owner {
-                        self.desk.shared.durable(write.after.seq, &self.desk.db, asked);
+                        self.desk.shared.durable(write.after.seq, &self.desk.db, write.began);
                     }
                 }
                 answer(waiting, decided.outcomes);
                 self.wanted |= written.wanted;
+                if decided.undo.is_some() {
+                    self.catch_up().await;
+                }
                 true
             }
             Err(failure @ Failure::Companion { .. }) => {
@@ -345,13 +387,24 @@ impl Runner {
         }
     }
 
+    /// Writes rows that lag and that a batch with companions could not take along.
+    async fn catch_up(&mut self) {
+        let Some(held) = self.held.as_mut().filter(|_| self.standing == Standing::Owner) else { return };
+        let rows = self.desk.pace.idle_rows;
+        if super::locked(&held.resident).is_overdue(held.head.mark(), rows) {
+            match self.desk.flush(held, rows, Right::Owner).await {
+                Ok(written) => self.wanted |= written.wanted,
+                Err(failure) => self.give_up(failure),
+            }
+        }
+    }
+
     /// Nothing came for a while: rows that lag are written, and a ledger that other hosts may want is let go.
     async fn rest(&mut self) {
         let Some(held) = &mut self.held else { return };
         if self.standing != Standing::Owner {
             return;
         }
-        super::locked(&held.resident).trim(self.desk.pace.accounts_max);
         self.idle += 1;
         let idle_rows = self.desk.pace.idle_rows;
         let flushed = super::locked(&held.resident).is_flushed();

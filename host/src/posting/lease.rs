@@ -18,9 +18,13 @@ use super::resident::Mark;
 use crate::store::{Db, Error, Tx};
 use const_format::formatcp;
 use ledger_core::{LedgerId, Timestamp};
+use std::time::{Duration, Instant};
 
 /// How long several hosts share a ledger after more than one of them posted, in microseconds.
 pub(super) const SHARE_FOR: i64 = 10_000_000;
+
+/// How old a lease becomes before it is asked for again.
+const KEEP_AFTER: Duration = Duration::from_secs(1);
 
 /// A ledger's row, locked.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -82,6 +86,45 @@ pub(super) async fn lock(tx: &mut Tx, ledger: LedgerId) -> Result<Option<LedgerR
         until: row.int("lease_until")?,
         now: row.int("now")?,
     }))
+}
+
+/// A lease while a ledger is being read, which may take longer than it lasts.
+pub(super) struct Lease<'d> {
+    db: &'d Db,
+    ledger: LedgerId,
+    epoch: i64,
+    since: Instant,
+}
+
+impl<'d> Lease<'d> {
+    /// Of this epoch, asked for at `since`.
+    pub(super) const fn new(db: &'d Db, ledger: LedgerId, epoch: i64, since: Instant) -> Lease<'d> {
+        Lease { db, ledger, epoch, since }
+    }
+
+    /// When it was asked for last: it lasts for [`LEASE`] from here at least.
+    pub(super) const fn since(&self) -> Instant {
+        self.since
+    }
+
+    /// Makes it last longer, if it is some time since it was asked for.
+    ///
+    /// # Errors
+    /// When another host has the ledger now, and as [`Error`].
+    pub(super) async fn keep(&mut self) -> Result<(), Error> {
+        // SQLite has no lease that could run out.
+        if self.since.elapsed() < KEEP_AFTER || matches!(self.db, Db::Sqlite { .. }) {
+            return Ok(());
+        }
+        let began = Instant::now();
+        let sql =
+            formatcp!("update ledger set lease_until = {NOW} + {LEASE} where ledger_id = $1 and lease_epoch = $2");
+        if self.db.execute(sql, vec![self.ledger.0.into(), self.epoch.into()]).await? == 0 {
+            return Err(Error::Retry("another host has taken the ledger".into()));
+        }
+        self.since = began;
+        Ok(())
+    }
 }
 
 /// Takes the ledger for `host`, and tells the row as it is now; or asks the host that has it to let go.

@@ -59,6 +59,8 @@ pub(super) struct Before<'l> {
     pub(super) recent: &'l ById<TransferId, TransferRow>,
     /// The last id that was made.
     pub(super) minted: IdOrder,
+    /// The greatest id of all transfers.
+    pub(super) newest: u128,
     pub(super) now: Timestamp,
 }
 
@@ -86,6 +88,11 @@ impl Loaded {
 fn items(before: Before<'_>, waiting: &[Waiting]) -> (Vec<Item>, IdOrder) {
     let mut order = before.minted;
     let mut items = Vec::with_capacity(entries(waiting).count());
+    for entry in entries(waiting) {
+        if let Some(id) = entry.given_id() {
+            order.pass(id, before.now);
+        }
+    }
     for entry in entries(waiting) {
         let mut item = Item { command: entry.command, linked: entry.linked };
         if let Command::Create(create) = &mut item.command
@@ -161,8 +168,8 @@ async fn transfers(
                     }
                     create.id
                 }
-                // An id that was made for this command is nobody else's, nor is one of the same batch stored.
-                None if entry.minted => continue,
+                // An id that was made for this command is nobody else's, nor is one stored that is greater than all.
+                None if entry.minted || create.id.0 > before.newest => continue,
                 None => create.id,
             },
             _ => continue,

@@ -30,13 +30,18 @@ impl IdOrder {
         TransferId(self.0)
     }
 
-    /// Takes an id into the order. True when it came in order: then nothing with a greater id can have been there, nor this one.
-    pub(super) fn admit(&mut self, id: TransferId, now: Timestamp) -> bool {
-        let in_order = id.0 > self.0 && id.0 >> 80 <= milliseconds(now) + AHEAD_MS;
-        if in_order {
+    /// Makes sure that no id is made that is this one, or that came to be before it.
+    pub(super) fn pass(&mut self, id: TransferId, now: Timestamp) {
+        if id.0 > self.0 && id.0 >> 80 <= milliseconds(now) + AHEAD_MS {
             self.0 = id.0;
         }
-        in_order
+    }
+
+    /// Takes an id into the order. True when it came in order: then nothing with a greater id can have been there, nor this one.
+    pub(super) fn admit(&mut self, id: TransferId, now: Timestamp) -> bool {
+        let before = self.0;
+        self.pass(id, now);
+        self.0 > before
     }
 }
 

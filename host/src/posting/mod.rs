@@ -44,11 +44,12 @@ pub use health::{Check, Health, health};
 pub use history::Step;
 pub use ledgers::{Ledger, ensure_ledger, ledgers};
 pub use pace::Pace;
-pub use verify::{Fault, Report, verify};
+pub use verify::{Fault, Progress, Report, verify};
 
 use crate::engine::{self, Engine, EngineError};
 use crate::store::{self, Db, Statement, Tx};
 use desk::Desk;
+use durable::Seen;
 use lane::Lane;
 use ledger_core::{Account, AccountId, Command, Key, LedgerId, Memo, Outcome, Timestamp, Transfer, TransferId};
 use sha2::{Digest, Sha256};
@@ -147,6 +148,14 @@ impl Entry {
     #[must_use]
     pub fn minted(self) -> Entry {
         Entry { minted: true, ..self }
+    }
+
+    /// The id that somebody else gave to the transfer that this begins.
+    fn given_id(&self) -> Option<TransferId> {
+        match &self.command {
+            Command::Create(create) if !self.minted => Some(create.id),
+            _ => None,
+        }
     }
 
     /// The same, which succeeds or fails together with the entry after it.
@@ -248,8 +257,15 @@ impl Posting {
             return Err(PostingError::TooLarge);
         }
         let (answer, answered) = oneshot::channel();
-        self.lane(ledger)?.send(entries, companions, answer)?;
-        answered.await.unwrap_or(Err(PostingError::Unavailable))
+        let lane = self.lane(ledger)?;
+        lane.send(entries, companions, answer)?;
+        answered.await.unwrap_or_else(|_| {
+            // It panicked. Whoever asks next finds another one, even if this one's thread has not ended yet.
+            if let Some(lanes) = self.lanes().as_mut() {
+                lanes.retain(|_, other| !other.is(&lane));
+            }
+            Err(PostingError::Unavailable)
+        })
     }
 
     /// Would this command be accepted now? Nothing is reserved or stored.
@@ -304,12 +320,15 @@ impl Posting {
 
     async fn row(&self, ledger: LedgerId, id: AccountId) -> Result<Option<rows::AccountRow>, store::Error> {
         let lane = self.lanes().as_ref().and_then(|lanes| lanes.get(&ledger).cloned());
-        if let Some(lane) = lane
-            && let Some(row) = lane.desk.shared.account(id).await
-        {
-            return Ok(Some(row));
+        let seen = match lane {
+            Some(lane) => lane.desk.shared.account(id).await,
+            None => Seen::Unknown,
+        };
+        match seen {
+            Seen::Here(row) => Ok(Some(*row)),
+            Seen::Stored => rows::account(&self.inner.db, ledger, id).await,
+            Seen::Unknown => recover::account(&self.inner.db, ledger, id).await,
         }
-        recover::account(&self.inner.db, ledger, id).await
     }
 
     /// Waits until every lane has answered what it took and written what lags. Nothing can be submitted afterwards.

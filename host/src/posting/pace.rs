@@ -19,7 +19,9 @@ pub struct Pace {
     pub idle_rows: usize,
     /// How many rows of `transfer` a sweep may take to go through. After a crash at most twice as many are read again, which takes
     /// a second or two.
-    pub sweep_positions: i64,
+    pub sweep_alone: i64,
+    /// The same where other hosts read the same database: with each account they have to read what lags.
+    pub sweep_among_others: i64,
     /// The most accounts that are kept when nothing of them waits to be written: some 300 MB.
     pub accounts_max: usize,
 }
@@ -32,7 +34,8 @@ impl Default for Pace {
             try_for: Duration::from_secs(10),
             idle: Duration::from_millis(200),
             idle_rows: 4_096,
-            sweep_positions: 1_000_000,
+            sweep_alone: 1_000_000,
+            sweep_among_others: 131_072,
             accounts_max: 1_500_000,
         }
     }

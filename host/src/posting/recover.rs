@@ -6,20 +6,22 @@
 use super::bulk::Head;
 use super::history::Step;
 use super::idempotency::{self, Kept};
+use super::lease::Lease;
 use super::resident::{Mark, Resident};
 use super::rows::{self, AccountRow};
-use crate::store::{Db, Error, Row, Tx, Value};
+use crate::store::{Db, Error, Scanned, Tx};
 use const_format::concatcp;
-use ledger_core::{AccountId, Amount, Key, LedgerId, Timestamp, codec};
+use ledger_core::{AccountId, Amount, Key, LedgerId, codec};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
 
-/// Rows of `transfer` read at a time.
-const CHUNK: i64 = 8_192;
-/// Journal records read at a time: each may have a megabyte.
-const RECORDS: i64 = 16;
+/// Rows of `transfer` read at a time: so many that the accounts they touch lie close together when they are read in order.
+const CHUNK: i64 = 131_072;
 
-const STEPS: &str = "select t.position, t.seq, t.step, t.payer_id, t.payee_id, t.amount, t.payer_balance, t.payee_balance, b.step as begun_step
- from transfer t left join transfer b on b.ledger_id = t.ledger_id and b.position = t.settles
- where t.ledger_id = $1 and t.position > $2 and t.position <= $3";
+/// What each row did; the step that began it, for one that settles.
+const STEPS: &str = "select t.position, t.seq, t.step, t.payer_id, t.payee_id, t.amount, t.payer_balance, t.payee_balance,
+        case when t.settles is null then t.step else (select b.step from transfer b where b.ledger_id = t.ledger_id and b.position = t.settles) end
+ from transfer t where t.ledger_id = $1 and t.position > $2 and t.position <= $3";
 
 /// What a row of `transfer` did.
 struct Done {
@@ -33,27 +35,33 @@ struct Done {
     payee: (AccountId, Amount),
 }
 
-/// Everything that the rows of accounts and keys do not have yet, read into memory.
+/// Everything that the rows of accounts and keys do not have yet, read into memory. Under a lease, the lease is kept meanwhile.
 pub(super) async fn recover(
     tx: &mut Tx,
     ledger: LedgerId,
     flushed: Mark,
     head: &Head,
     resident: &mut Resident,
+    mut lease: Option<&mut Lease<'_>>,
 ) -> Result<(), Error> {
-    let mut read = flushed.position;
+    let (mut read, mut steps) = (flushed.position, vec![]);
     while read < head.last_position {
-        let values = vec![ledger.0.into(), read.into(), head.last_position.into(), CHUNK.into()];
-        let steps = tx.fetch_all(concatcp!(STEPS, " order by t.position limit $4"), values).await?;
-        let steps: Vec<Done> = steps.iter().map(done).collect::<Result<_, _>>()?;
-        read = steps.last().map(|step| step.position).ok_or_else(lost)?;
-        let parties = || steps.iter().flat_map(|step| [step.payer.0, step.payee.0]);
-        let mut missing: Vec<AccountId> = parties().filter(|id| resident.place(*id).is_none()).collect();
-        missing.sort_unstable();
-        missing.dedup();
-        for row in rows::load_accounts(tx, ledger, &missing).await? {
-            resident.admit(row);
+        if let Some(lease) = &mut lease {
+            lease.keep().await?;
         }
+        let end = head.last_position.min(read.saturating_add(CHUNK));
+        steps.clear();
+        let each = |row: &mut Scanned<'_>| {
+            steps.push(done(row)?);
+            Ok::<_, Error>(ControlFlow::Continue(()))
+        };
+        tx.scan(concatcp!(STEPS, " order by t.position"), &[ledger.0.into(), read.into(), end.into()], each).await?;
+        // Positions are dense: a row that is not there is lost.
+        if steps.last().is_none_or(|step| step.position != end) {
+            return Err(lost());
+        }
+        read = end;
+        admit(tx, ledger, &steps, resident).await?;
         for step in &steps {
             for (account, balance) in [step.payer, step.payee] {
                 let place = resident.place(account).ok_or_else(lost)?;
@@ -63,7 +71,22 @@ pub(super) async fn recover(
             }
         }
     }
+    if let Some(lease) = lease {
+        lease.keep().await?;
+    }
     keys(tx, ledger, flushed, head, resident).await
+}
+
+/// Takes in the accounts of these steps.
+async fn admit(tx: &mut Tx, ledger: LedgerId, steps: &[Done], resident: &mut Resident) -> Result<(), Error> {
+    let parties = steps.iter().flat_map(|step| [step.payer.0, step.payee.0]);
+    let mut missing: Vec<AccountId> = parties.filter(|id| resident.place(*id).is_none()).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    for row in rows::load_accounts(tx, ledger, &missing).await? {
+        resident.admit(row);
+    }
+    Ok(())
 }
 
 fn lost() -> Error {
@@ -86,47 +109,45 @@ fn redo(row: &mut AccountRow, step: &Done, balance: Amount) -> Result<(), Error>
     Ok(())
 }
 
-fn done(row: &Row) -> Result<Done, Error> {
-    let step = rows::step(row.int("step")?)?;
-    Ok(Done {
-        position: row.int("position")?,
-        seq: row.int("seq")?,
-        step,
-        begun: row.optional_int("begun_step")?.map_or(Ok(step), rows::step)?,
-        amount: rows::amount(row, "amount")?.minor(),
-        payer: (AccountId(row.id("payer_id")?), rows::amount(row, "payer_balance")?),
-        payee: (AccountId(row.id("payee_id")?), rows::amount(row, "payee_balance")?),
-    })
+fn done(row: &mut Scanned<'_>) -> Result<Done, Error> {
+    let (position, seq, step) = (row.int()?, row.int()?, rows::step(row.int()?)?);
+    let (payer, payee) = (AccountId(row.id()?), AccountId(row.id()?));
+    let amount = rows::checked(row.int()?)?.minor();
+    let (payer, payee) = ((payer, rows::checked(row.int()?)?), (payee, rows::checked(row.int()?)?));
+    Ok(Done { position, seq, step, begun: rows::step(row.int()?)?, amount, payer, payee })
 }
 
-/// Keys of the records after `flushed` that have no row.
+/// Keys of the records after `flushed`. Some may have their rows already; writing them again changes nothing, and costs less than
+/// looking for each.
 async fn keys(tx: &mut Tx, ledger: LedgerId, flushed: Mark, head: &Head, resident: &mut Resident) -> Result<(), Error> {
-    let mut read = flushed.seq;
-    while read < head.seq {
-        let sql = "select seq, body from journal where ledger_id = $1 and seq > $2 order by seq limit $3";
-        let records = tx.fetch_all(sql, vec![ledger.0.into(), read.into(), RECORDS.into()]).await?;
-        read = records.last().ok_or_else(lost)?.int("seq")?;
-        let mut came: Vec<Kept> = vec![];
-        for record in &records {
-            came.extend(kept(&record.bytes("body")?)?);
-        }
-        let names: Vec<Key> = came.iter().map(|kept| kept.key).collect();
-        let stored = idempotency::load(tx, ledger, &names).await?;
-        let stored: std::collections::HashSet<Key> = stored.iter().map(|kept| kept.key).collect();
-        for kept in came {
-            if !stored.contains(&kept.key) && resident.key(kept.key).is_none() {
+    let sql = "select body from journal where ledger_id = $1 and seq > $2 order by seq";
+    let mut refused = vec![];
+    let each = |row: &mut Scanned<'_>| {
+        let (at, entries) = codec::decode_batch(row.bytes()?)
+            .map_err(|_| Error::Corrupt("a journal record is not in canonical form".into()))?;
+        for (item, verdict) in &entries {
+            let Some(kept) = Kept::of(&item.command, verdict, at) else { continue };
+            if kept.refused.is_some() {
+                refused.push(kept);
+            } else if resident.key(kept.key).is_none() {
                 resident.keep(kept);
             }
         }
+        Ok::<_, Error>(ControlFlow::Continue(()))
+    };
+    if flushed.seq < head.seq {
+        tx.scan(sql, &[ledger.0.into(), flushed.seq.into()], each).await?;
+    }
+    // What was refused is refused again in the same words: the first time counts, which may be before all this.
+    let names: Vec<Key> = refused.iter().map(|kept| kept.key).collect();
+    let stored = idempotency::load(tx, ledger, &names).await?;
+    let stored: HashSet<Key> = stored.iter().map(|kept| kept.key).collect();
+    for kept in refused {
+        if !stored.contains(&kept.key) && resident.key(kept.key).is_none() {
+            resident.keep(kept);
+        }
     }
     Ok(())
-}
-
-/// The keys that a record keeps, each for the first command that has it.
-fn kept(body: &[u8]) -> Result<Vec<Kept>, Error> {
-    let (at, entries): (Timestamp, _) =
-        codec::decode_batch(body).map_err(|_| Error::Corrupt("a journal record is not in canonical form".into()))?;
-    Ok(entries.iter().filter_map(|(item, verdict)| Kept::of(&item.command, verdict, at)).collect())
 }
 
 /// An account as the database has it, with what its row does not have yet.
@@ -142,12 +163,14 @@ pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<
     let from = flushed.max(row.chain.last_position());
     if from < last {
         let sql = concatcp!(STEPS, " and (t.payer_id = $4 or t.payee_id = $4) order by t.position");
-        let values: Vec<Value> = vec![ledger.0.into(), from.into(), last.into(), id.0.into()];
-        for step in tx.fetch_all(sql, values).await? {
-            let step = done(&step)?;
+        let values = [ledger.0.into(), from.into(), last.into(), id.0.into()];
+        let each = |step: &mut Scanned<'_>| {
+            let step = done(step)?;
             let balance = if step.payer.0 == id { step.payer.1 } else { step.payee.1 };
             redo(&mut row, &step, balance)?;
-        }
+            Ok::<_, Error>(ControlFlow::Continue(()))
+        };
+        tx.scan(sql, &values, each).await?;
     }
     Ok(Some(row))
 }

@@ -38,6 +38,8 @@ pub(super) struct Resident {
     written_keys: Vec<Key>,
     /// The database has everything up to here.
     flushed: Mark,
+    /// See [`Pace`](super::Pace).
+    sweep_positions: i64,
 }
 
 #[derive(Clone, Debug)]
@@ -78,8 +80,9 @@ pub(super) struct Slice {
 
 impl Resident {
     /// Of a ledger of which the database has everything up to `flushed`.
-    pub(super) fn new(flushed: Mark) -> Resident {
-        Resident { flushed, sweep: Sweep { began: flushed, ..Sweep::default() }, ..Resident::default() }
+    pub(super) fn new(flushed: Mark, sweep_positions: i64) -> Resident {
+        let sweep = Sweep { began: flushed, ..Sweep::default() };
+        Resident { flushed, sweep, sweep_positions, ..Resident::default() }
     }
 
     /// The account as it is now, if it is here.
@@ -130,18 +133,31 @@ impl Resident {
     }
 
     /// What is due to be written with the batch that ends at `head`, so that a sweep goes through within so many positions.
-    pub(super) fn due(&mut self, head: Mark, positions: i64) -> Slice {
+    pub(super) fn due(&mut self, head: Mark) -> Slice {
         if self.sweep.is_done() {
             self.begin_sweep(head);
         }
-        let passed = (head.position - self.sweep.began.position).clamp(0, positions);
+        let (accounts, keys) = self.shares(head);
+        self.take(accounts, keys, head)
+    }
+
+    /// Whether more rows are due than that they could wait for the next batch.
+    pub(super) fn is_overdue(&self, head: Mark, rows: usize) -> bool {
+        let (accounts, keys) = self.shares(head);
+        accounts.max(keys) > rows
+    }
+
+    /// How many accounts and keys of the sweep are due.
+    fn shares(&self, head: Mark) -> (usize, usize) {
+        // Refusals are kept, and limits are changed, without a row of `transfer`.
+        let others = i64::try_from(self.fresh_keys.len().max(self.dirty.len() / 2)).unwrap_or(i64::MAX);
+        let passed = (head.position - self.sweep.began.position).max(others).clamp(0, self.sweep_positions);
         let share = |all: usize, done: usize| {
-            let due = i128::try_from(all).unwrap_or(i128::MAX) * i128::from(passed) / i128::from(positions);
+            let due = i128::try_from(all).unwrap_or(i128::MAX) * i128::from(passed) / i128::from(self.sweep_positions);
             usize::try_from(due).unwrap_or(all).saturating_sub(done)
         };
-        let accounts = share(self.sweep.accounts.len(), self.sweep.accounts_done);
-        let keys = share(self.sweep.keys.len(), self.sweep.keys_done);
-        self.take(accounts, keys, head)
+        let Sweep { accounts, accounts_done, keys, keys_done, .. } = &self.sweep;
+        (share(accounts.len(), *accounts_done), share(keys.len(), *keys_done))
     }
 
     /// The next rows to be written, at most `most` accounts and as many keys; `head` is the end of the journal.
@@ -225,12 +241,14 @@ impl Resident {
         }
     }
 
-    /// Drops the accounts that the database has as they are here, when there are more than `most`. Only while nothing is on its way to
-    /// the database: what was just written could not be read back yet.
-    pub(super) fn trim(&mut self, most: usize) {
-        if self.slots.len() <= most || !self.sweep.is_done() {
-            return;
-        }
+    /// Whether there are more than `most` accounts here, and [`Resident::trim`] could drop some.
+    pub(super) fn is_too_large(&self, most: usize) -> bool {
+        self.slots.len() > most && self.sweep.is_done()
+    }
+
+    /// Drops the accounts that the database has as they are here. Only when [too large](Resident::is_too_large), and while nothing is on
+    /// its way to the database: what was just written could not be read back yet.
+    pub(super) fn trim(&mut self) {
         let slots = std::mem::take(&mut self.slots);
         self.places = ById::default();
         self.dirty.clear();

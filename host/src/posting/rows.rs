@@ -1,7 +1,8 @@
 //! Accounts and transfers as they are stored, and reading them. Writing them is in `bulk`, finding transfers by id in `find.rs`.
 
 use super::history::{Chain, Link, Step, Totals};
-use crate::store::{Error, Row, Tx, Value};
+use crate::store::{Db, Error, Row, Scanned, Tx, Value};
+use const_format::concatcp;
 use ledger_core::{
     Account, AccountId, AccountStatus, Amount, LedgerId, Memo, Timestamp, Transfer, TransferId, TransferKind,
     TransferState,
@@ -48,19 +49,24 @@ pub(super) struct Appended {
     pub(super) payee: (Link, Amount),
 }
 
+/// What [`scanned_account`] reads; it is given the id.
+pub(super) const ACCOUNT_COLUMNS: &str = "account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+        last_position, entries, begun, posted, ended, spine";
+
+/// Ends with the column of their ids.
+const ACCOUNTS: &str = concatcp!("select ", ACCOUNT_COLUMNS, " from account where ledger_id = $1 and account_id");
+
 pub(super) async fn load_accounts(tx: &mut Tx, ledger: LedgerId, ids: &[AccountId]) -> Result<Vec<AccountRow>, Error> {
     let keys: Vec<Value> = ids.iter().map(|id| id.0.into()).collect();
-    let rows = tx
-        .fetch_among(
-            "select account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
-                    last_position, entries, begun, posted, ended, spine
-             from account where ledger_id = $1 and account_id",
-            &[ledger.0.into()],
-            &keys,
-            "",
-        )
-        .await?;
+    let rows = tx.fetch_among(ACCOUNTS, &[ledger.0.into()], &keys, "").await?;
     rows.iter().map(account_row).collect()
+}
+
+/// One account as it is stored.
+pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<AccountRow>, Error> {
+    let sql = concatcp!(ACCOUNTS, " = $2");
+    let row = db.fetch_optional(sql, vec![ledger.0.into(), id.0.into()]).await?;
+    row.as_ref().map(account_row).transpose()
 }
 
 pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {
@@ -80,6 +86,25 @@ pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {
             .ok_or_else(|| Error::Corrupt("the numbers of an account's history do not fit each other".into()))?,
         as_of: row.int("as_of")?,
     })
+}
+
+/// What follows the account's id in a row of [`ACCOUNT_COLUMNS`].
+pub(super) fn scanned_account(id: AccountId, row: &mut Scanned<'_>) -> Result<AccountRow, Error> {
+    let account = Account {
+        id,
+        balance: checked(row.int()?)?,
+        held_out: checked(row.int()?)?,
+        held_in: checked(row.int()?)?,
+        floor: checked(row.int()?)?,
+        ceiling: checked(row.int()?)?,
+        status: status(row.int()?)?,
+    };
+    let (as_of, last_position, entries) = (row.int()?, row.int()?, row.int()?);
+    let totals = Totals { begun: row.int()?, posted: row.int()?, ended: row.int()? };
+    let chain = Chain::stored(entries, totals, row.bytes()?)
+        .filter(|chain| chain.last_position() == last_position)
+        .ok_or_else(|| Error::Corrupt("the numbers of an account's history do not fit each other".into()))?;
+    Ok(AccountRow { account, chain, as_of })
 }
 
 impl Appended {
@@ -149,7 +174,7 @@ pub(super) fn amount(row: &Row, column: &str) -> Result<Amount, Error> {
     checked(row.int(column)?)
 }
 
-fn checked(minor: i64) -> Result<Amount, Error> {
+pub(super) fn checked(minor: i64) -> Result<Amount, Error> {
     Amount::new(minor).ok_or_else(|| Error::Corrupt(format!("{minor} is no amount")))
 }
 

@@ -41,6 +41,19 @@ impl Error {
         matches!(self, Error::Constraint { name } if name == constraint)
     }
 
+    /// The same for somebody else who waited for the same thing.
+    pub(super) fn for_another(&self) -> Error {
+        match self {
+            Error::Retry(cause) => Error::Retry(cause.to_string().into()),
+            Error::Unavailable(cause) => Error::Unavailable(cause.to_string().into()),
+            Error::Constraint { name } => Error::Constraint { name: name.clone() },
+            Error::Statement(cause) => Error::Statement(cause.to_string().into()),
+            Error::Migration(error) => Error::Statement(error.to_string().into()),
+            Error::Corrupt(what) => Error::Corrupt(what.clone()),
+            Error::Address(what) => Error::Address(what.clone()),
+        }
+    }
+
     /// Whether a commit that failed so may have become durable all the same.
     pub const fn outcome_unknown(&self) -> bool {
         matches!(self, Error::Unavailable(_))

@@ -4,7 +4,7 @@
 
 use super::{Armed, Error, Row, Value};
 use rusqlite::types::{FromSql, ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, OpenFlags};
+use rusqlite::{CachedStatement, Connection, OpenFlags, Rows};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,7 +70,9 @@ impl Writer {
 
     fn connection(&mut self) -> Result<&mut Connection, Error> {
         if self.connection.is_none() {
-            let connection = Connection::open_with_flags(&self.file, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+            // It is used by one thread at a time: its own locks, which every value of a row would take, are not needed.
+            let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+            let connection = Connection::open_with_flags(&self.file, flags)?;
             connection.busy_timeout(self.busy_timeout)?;
             connection.pragma_update(None, "synchronous", "full")?;
             connection.pragma_update(None, "foreign_keys", true)?;
@@ -161,6 +163,12 @@ impl Prepared<'_> {
             self.read_into(&mut rows)?;
         }
         Ok(rows)
+    }
+
+    /// The rows it gives for these values, to be read one after the other.
+    pub(super) fn query(&mut self, values: &[Value]) -> Result<Rows<'_>, Error> {
+        self.bind_values(values)?;
+        Ok(self.statement.raw_query())
     }
 
     fn bind_values(&mut self, values: &[Value]) -> Result<(), Error> {

@@ -3,7 +3,7 @@
 //! Every statement is written once, in the subset that both engines speak (`$1` placeholders, `on conflict`, `returning`,
 //! common table expressions), beside the code that needs it. What differs is here: opening, locking, errors.
 //!
-//! Invariant: values are always bound, never pasted into a statement.
+//! Invariant: values are always bound, never pasted into a statement (but for numbers and ids in `scan.rs`).
 
 mod open; // from an address to a pool, migrated
 mod value; // what goes in
@@ -11,14 +11,18 @@ mod row; // what comes back
 mod error; // what can go wrong, and whether trying again helps
 mod here; // SQLite in a loop on the calling thread
 mod bulk; // PostgreSQL with a column at a time
+mod lookup; // rows by key for many who ask at once
 mod fault; // failing on purpose, for tests
+mod scan; // very many rows, one value after the other
 
 pub use bulk::Column;
 pub use error::{Cause, Error};
 pub use fault::{Access, Armed, Fault, Faults, Moment};
 pub use here::{Bind, HereTx, Prepared, Writer};
+pub use lookup::{Lookup, Question};
 pub use open::migrate;
 pub use row::Row;
+pub use scan::Scanned;
 pub use value::{Statement, Value};
 
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool};
@@ -37,6 +41,8 @@ pub enum Db {
         turn: Arc<Mutex<Writer>>,
         /// Reads from a thread of its own, beside the one that writes.
         reader: Arc<Mutex<Writer>>,
+        /// Reads what is looked up by key for many at once, which must not wait for a long read.
+        by_key: Arc<Mutex<Writer>>,
         /// What goes wrong on purpose; see [`Db::with_faults`].
         faults: Option<Faults>,
     },
@@ -196,6 +202,27 @@ impl Db {
         }
     }
 
+    /// [`Db::fetch_among`], on a thread that may block.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn fetch_among_here(
+        &self,
+        head: &'static str,
+        values: &[Value],
+        keys: &[Value],
+        tail: &'static str,
+    ) -> Result<Vec<Row>, Error> {
+        match self {
+            Db::Sqlite { by_key, .. } => {
+                let armed = self.arm(Access::Read)?;
+                let tx = HereTx::begin(Arc::clone(by_key).lock_owned().await, "begin", armed)?;
+                Tx::Here(tx).fetch_among(head, values, keys, tail).await
+            }
+            Db::Postgres { .. } => self.fetch_among(head, values, keys, tail).await,
+        }
+    }
+
     /// The first row that a query gives.
     ///
     /// # Errors
@@ -226,9 +253,10 @@ impl Db {
     /// Waits for what is in flight and closes all connections.
     pub async fn close(&self) {
         match self {
-            Db::Sqlite { pool, turn, reader, .. } => {
-                turn.lock().await.close();
-                reader.lock().await.close();
+            Db::Sqlite { pool, turn, reader, by_key, .. } => {
+                for here in [turn, reader, by_key] {
+                    here.lock().await.close();
+                }
                 pool.close().await;
             }
             Db::Postgres { pool, .. } => pool.close().await,

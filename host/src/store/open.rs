@@ -5,6 +5,7 @@ use sqlx::migrate::Migrator;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, Connection};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -28,6 +29,8 @@ const POSTGRES_SETTINGS: [(&str, &str); 5] = [
 ];
 /// How long a request waits for a connection before it is told that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A connection that was used so shortly before is not asked first whether it is still there.
+const FRESH: Duration = Duration::from_secs(1);
 /// How long a SQLite writer waits for another process's transaction.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -45,6 +48,14 @@ impl Db {
             }
         }
         Db::open(address).await
+    }
+
+    /// The file of an embedded database.
+    pub fn file(&self) -> Option<PathBuf> {
+        match self {
+            Db::Sqlite { pool, .. } => Some(pool.connect_options().get_filename().to_owned()),
+            Db::Postgres { .. } => None,
+        }
     }
 
     /// Opens `sqlite:path` or `postgres://…`. A SQLite file that does not exist is made.
@@ -66,9 +77,11 @@ impl Db {
                     .busy_timeout(BUSY_TIMEOUT);
                 let pool =
                     SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+                // A file does not go away between two statements.
+                let pool = pool.test_before_acquire(false);
                 let here = || Arc::new(Mutex::new(Writer::new(options.get_filename().to_owned(), BUSY_TIMEOUT)));
-                let (turn, reader) = (here(), here());
-                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn, reader, faults: None })
+                let (turn, reader, by_key) = (here(), here(), here());
+                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn, reader, by_key, faults: None })
             }
             Some("postgres" | "postgresql") => {
                 let options = PgConnectOptions::from_str(address)
@@ -78,6 +91,10 @@ impl Db {
                 // A first connection of its own says why when there is none; a pool would only say that it waited.
                 options.connect().await?.close().await?;
                 let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
+                // A round trip before each statement would double what a small one takes.
+                let pool = pool.test_before_acquire(false).before_acquire(|connection, used| {
+                    Box::pin(async move { Ok(used.idle_for < FRESH || connection.ping().await.is_ok()) })
+                });
                 Ok(Db::Postgres { pool: pool.connect_with(options).await?, faults: None })
             }
             _ => Err(Error::Address("DATABASE_URL must begin with sqlite: or postgres://".into())),

@@ -40,6 +40,7 @@ impl Time {
 /// What takes a server millions of transfers takes a simulation a few.
 pub(super) fn pace(random: &mut Random) -> Pace {
     let batch_max = random.one(&[1, 3, 8, 8_190]);
+    let sweep = random.one(&[1, 8, 40]);
     Pace {
         batch_max,
         ahead_min: random.one(&[1, 4, 512]),
@@ -47,7 +48,8 @@ pub(super) fn pace(random: &mut Random) -> Pace {
         try_for: Duration::from_millis(45),
         idle: if random.percent(50) { Duration::from_millis(1) } else { Duration::from_secs(3_600) },
         idle_rows: random.one(&[1, 3, 4_096]),
-        sweep_positions: random.one(&[1, 8, 40]),
+        sweep_alone: sweep,
+        sweep_among_others: sweep,
         accounts_max: random.one(&[0, 4, 1_000]),
     }
 }

@@ -1,15 +1,17 @@
-//! Pages of an account's history, read along its chain, are those of a list that was kept naively. On both databases.
+//! Pages of an account's history, its statements and its past balances, read along its chain, are those of a list that was kept naively.
+//! On both databases.
 
-use hesabu::accounts::{self, Listing, TransferStatus};
+use hesabu::accounts::{self, Listing, Movement, Period, TransferStatus};
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::posting::{self, Entry, Group, Ledger, Posting};
 use hesabu::store::Db;
 use hesabu_tests::database;
 use ledger_core::{
-    AccountId, AccountStatus, Action, Amount, Command, Create, Memo, OpenAccount, Settle, TransferId, TransferKind,
-    Unit,
+    AccountId, AccountStatus, Action, Amount, Command, Create, LedgerId, Memo, OpenAccount, Settle, Timestamp,
+    TransferId, TransferKind, Unit,
 };
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Instant;
 
 const ACCOUNTS: [AccountId; 3] = [AccountId(1), AccountId(2), AccountId(3)];
@@ -129,10 +131,144 @@ async fn the_far_end_of_a_long_history_is_near() {
     println!("first, middle and last page of 30,000: {times:?}");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_are_those_of_a_naive_list_on_sqlite() {
+    statements_are_those_of_a_naive_list(database::Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn statements_are_those_of_a_naive_list_on_postgres() {
+    statements_are_those_of_a_naive_list(database::Engine::Postgres).await;
+}
+
+/// Moves money between three accounts, pseudo-randomly but always the same: at once, by capturing a part of a hold, and by accepting a
+/// request, with others that end otherwise in between; in batches of many sizes, of which some are of the same instant. Then asks for
+/// statements between all sorts of instants, and for the balance at each.
+async fn statements_are_those_of_a_naive_list(engine: database::Engine) {
+    let database = engine.fresh().await;
+    let clock = Arc::new(AtomicI64::new(1_000));
+    let now = Arc::clone(&clock);
+    let (db, posting, ledger) =
+        start_at(&database.open().await, Arc::new(move || Timestamp(now.load(Ordering::Relaxed)))).await;
+    let (mut random, mut moved, mut waiting, mut entries) = (Random(7), vec![], vec![], vec![]);
+    for turn in 1..600_u128 {
+        let (at, text) = (clock.load(Ordering::Relaxed), format!("No. {turn}"));
+        if random.below(3) == 0 && !waiting.is_empty() {
+            let (create, begun): (Create, String) = waiting.swap_remove(random.below(waiting.len()));
+            let (action, amount) = match (create.kind, random.below(3)) {
+                (TransferKind::Hold, 0) => (Action::Release, None),
+                (TransferKind::Hold, _) => (Action::Capture(Amount::new(1)), Amount::new(1)),
+                (_, 0) => (Action::Decline, None),
+                (_, _) => (Action::Accept, Some(create.amount)),
+            };
+            moved.extend(amount.map(|amount| (at, Create { amount, ..create }, begun)));
+            let settle = Command::Settle(Settle { transfer: create.id, action, memo: Memo::NONE });
+            entries.push(Entry::new(settle, "a reason"));
+        } else {
+            let payer = random.below(3);
+            let parties = [ACCOUNTS[payer], ACCOUNTS[(payer + 1 + random.below(2)) % 3]];
+            let kind = [TransferKind::Immediate, TransferKind::Hold, TransferKind::Request][random.below(3)];
+            let Command::Create(create) = begin(TransferId(turn), kind, parties) else { unreachable!() };
+            let create =
+                Create { amount: Amount::new(1 + i64::try_from(random.below(50)).unwrap()).unwrap(), ..create };
+            match kind {
+                TransferKind::Immediate => moved.push((at, create, text.clone())),
+                TransferKind::Hold | TransferKind::Request => waiting.push((create, text.clone())),
+            }
+            entries.push(Entry::new(Command::Create(create), &text));
+        }
+        if random.below(4) == 0 || turn == 599 {
+            let entries = std::mem::take(&mut entries);
+            let outcomes = posting.submit(ledger.id, Group { entries, companions: vec![] }).await.unwrap();
+            assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+            // Every third batch is of the instant of the one before.
+            clock.fetch_add(i64::try_from(random.below(3)).unwrap() * 10, Ordering::Relaxed);
+        }
+    }
+    let end = clock.load(Ordering::Relaxed);
+    let instants = [i64::MIN, 0, 1_000, 1_001, 1_010, 1_500, (1_000 + end) / 20 * 10, end - 10, end, end + 1, i64::MAX];
+    for account in ACCOUNTS {
+        let movements = naive_movements(&moved, account);
+        assert!(movements.len() > 100, "the history is too poor to prove anything");
+        for from in instants {
+            let expected = movements.iter().rfind(|movement| movement.at <= from);
+            let expected = expected.map_or(Amount::ZERO, |movement| movement.balance);
+            let balance = accounts::balance_at(&posting, ledger.id, account, Timestamp(from)).await.unwrap();
+            assert_eq!(balance, expected, "{account:?} at {from}");
+            for to in instants {
+                let period = Period { from: Timestamp(from), to: Timestamp(to) };
+                compare_statements(&posting, ledger.id, account, period, &movements).await;
+            }
+        }
+    }
+    let reports = posting::verify(&db, &Engine::load(COMPONENT).unwrap(), |_, _| {}).await.unwrap();
+    assert_eq!(reports[0].fault, None);
+}
+
+/// What moved on an account, and the balance after it: summed from the first.
+fn naive_movements(moved: &[(i64, Create, String)], account: AccountId) -> Vec<Movement> {
+    let (mut balance, mut movements) = (0, vec![]);
+    for (at, create, text) in moved {
+        let (sign, counterparty) = match account {
+            id if id == create.payer => (-1, create.payee),
+            id if id == create.payee => (1, create.payer),
+            _ => continue,
+        };
+        balance += sign * create.amount.minor();
+        movements.push(Movement {
+            at: *at,
+            transfer: create.id,
+            counterparty,
+            change: Amount::new(sign * create.amount.minor()).unwrap(),
+            balance: Amount::new(balance).unwrap(),
+            description: text.clone(),
+        });
+    }
+    movements
+}
+
+/// The statement of a period, in pages of many sizes, against the list.
+async fn compare_statements(
+    posting: &Posting,
+    ledger: LedgerId,
+    account: AccountId,
+    period: Period,
+    movements: &[Movement],
+) {
+    let before = |instant: Timestamp| movements.iter().rfind(|movement| movement.at < instant.0);
+    let balance = |instant| before(instant).map_or(Amount::ZERO, |movement| movement.balance);
+    let within = |movement: &&Movement| (period.from.0..period.to.0).contains(&movement.at);
+    let expected: Vec<&Movement> = movements.iter().filter(within).collect();
+    for size in [3, 50] {
+        let mut found = vec![];
+        loop {
+            let offset = i64::try_from(found.len()).unwrap();
+            let page = accounts::statement(posting, ledger, account, period, offset, size).await.unwrap();
+            assert_eq!(page.opening, balance(period.from), "{account:?} {period:?}");
+            assert_eq!(page.closing, balance(period.to.max(period.from)), "{account:?} {period:?}");
+            assert_eq!(usize::try_from(page.total).unwrap(), expected.len(), "{account:?} {period:?}");
+            if page.movements.is_empty() {
+                break;
+            }
+            found.extend(page.movements);
+            // The long ones differ in nothing but their length.
+            if size == 3 && found.len() > 12 {
+                break;
+            }
+        }
+        let expected = if size == 3 { &expected[..found.len()] } else { &expected[..] };
+        assert!(found.iter().eq(expected.iter().copied()), "{account:?} {period:?} in pages of {size}");
+    }
+}
+
 async fn start(db: &Db) -> (Db, Posting, Ledger) {
+    start_at(db, Arc::new(hesabu::system_clock)).await
+}
+
+async fn start_at(db: &Db, clock: posting::Clock) -> (Db, Posting, Ledger) {
     let engine = Engine::load(COMPONENT).unwrap();
     let ledger = posting::ensure_ledger(db, "history", &Unit::new("X", 2).unwrap()).await.unwrap();
-    let posting = Posting::new(db.clone(), engine, Arc::new(hesabu::system_clock));
+    let posting = Posting::new(db.clone(), engine, clock);
     let open = |account| {
         let (floor, ceiling) = (Amount::MIN, Amount::MAX);
         Command::OpenAccount(OpenAccount { account, floor, ceiling, status: AccountStatus::Open })

@@ -397,3 +397,62 @@ async fn kept_keys_count(engine: Engine) {
     tamper.sound().await;
     assert_eq!(missed, [""; 0]);
 }
+
+#[tokio::test]
+async fn rows_of_no_ledger_are_found_on_sqlite() {
+    rows_of_no_ledger_are_found(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn rows_of_no_ledger_are_found_on_postgres() {
+    rows_of_no_ledger_are_found(Engine::Postgres).await;
+}
+
+/// Rows that nothing in a journal leads to: of a ledger that there is not, beyond the end of one, and before its beginning.
+async fn rows_of_no_ledger_are_found(engine: Engine) {
+    let history = History::on(engine).await;
+    let tamper = &history.tamper;
+    // As somebody does it who can switch off the constraints that would not allow it.
+    let (off, on) = match engine {
+        Engine::Sqlite => ("pragma foreign_keys = off", "pragma foreign_keys = on"),
+        Engine::Postgres => ("set session_replication_role = replica", "set session_replication_role = origin"),
+    };
+    let nowhere = tamper.id(99);
+    let strays = if engine == Engine::Sqlite { "transfer row 101" } else { "transfers" };
+    let mut wrong = vec![];
+    let changes = [
+        ("journal", format!("ledger_id = {nowhere}"), "journal"),
+        ("account", format!("ledger_id = {nowhere}"), "accounts"),
+        ("idempotency", format!("ledger_id = {nowhere}"), "keys"),
+        ("transfer", format!("ledger_id = {nowhere}, position = position + 100"), strays),
+        ("transfer", format!("ledger_id = {nowhere}, position = position + {}", 5_i64 << 40), ""),
+        ("transfer", "position = position + 100".into(), "transfer row 101"),
+        ("transfer", "position = position - 100".into(), "transfer row -99"),
+        ("transfer", format!("position = position + {}", 5_i64 << 40), ""),
+        ("account", format!("account_id = {nowhere}, balance = 0"), "account"),
+    ];
+    for (number, (table, change, place)) in changes.into_iter().enumerate() {
+        // One row, and what it would be changed to.
+        let stray = format!("stray_{number}");
+        tamper
+            .run(&format!("create table {stray} as select * from {table} limit 1; update {stray} set {change}"))
+            .await;
+        tamper.run(&format!("{off}; insert into {table} select * from {stray}; {on}")).await;
+        let found = tamper.fault().await.map(|fault| fault.place).unwrap_or_default();
+        if found.is_empty() || !found.starts_with(place) {
+            wrong.push(format!("{table}: {change}: not {place} but {found}"));
+        }
+        let key = match table {
+            "journal" => "seq",
+            "account" => "account_id",
+            "idempotency" => "key_digest",
+            _ => "position",
+        };
+        tamper
+            .run(&format!("delete from {table} where (ledger_id, {key}) in (select ledger_id, {key} from {stray})"))
+            .await;
+    }
+    tamper.sound().await;
+    assert_eq!(wrong, [""; 0]);
+    history.home.prove().await;
+}

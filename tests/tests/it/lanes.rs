@@ -119,7 +119,7 @@ async fn time_in_a_ledger_never_runs_backwards() {
 /// A batch that may be taken back for its companion is the last that was decided: the one behind it is decided on what is left.
 #[tokio::test]
 async fn what_is_decided_behind_a_companion_that_fails_is_decided_without_it() {
-    let pace = Pace { ahead_min: 1, batch_max: 1, sweep_positions: 1, ..Pace::default() };
+    let pace = Pace { ahead_min: 1, batch_max: 1, sweep_alone: 1, sweep_among_others: 1, ..Pace::default() };
     let room = Room::paced(Engine::Sqlite, clock(), pace).await;
     room.db.execute("create table taken (name text primary key)", vec![]).await.unwrap();
     room.db.execute("insert into taken (name) values ('x')", vec![]).await.unwrap();

@@ -17,9 +17,12 @@ mod idempotency; // once, whatever happens
 mod shutdown; // nothing is cut off
 mod races; // at the same time
 mod crash; // kill -9
+mod import; // rows of files
 mod simulation; // all of it, from a seed
 mod hosts; // several servers, and a database that goes away
 mod engine; // hostile components
 mod journal; // one byte changed
+mod migration; // an older database
+mod ahead; // what is decided before the last batch is durable, and who owns a ledger
 mod lanes; // keys that meet, lanes that die, damage
 mod faults; // one thing that goes wrong

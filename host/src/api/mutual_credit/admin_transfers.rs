@@ -71,7 +71,7 @@ async fn transfer(
     let (Some(payer), Some(payee), Some(amount)) = (payer, payee, amount) else {
         return Err(Problem::invalid("Please provide valid inputs."));
     };
-    let [payer, payee] = holders(&app, [&payer, &payee]).await?;
+    let [payer, payee] = holders(&app, [payer, payee]).await?;
     let made = accounts::Immediate { payer: payer.account, payee: payee.account, amount, key: key.of(session) };
     let made = accounts::transfer_at_once(&app.posting, app.ledger.id, made, &description).await?;
     let (id, repeated) =
@@ -121,7 +121,7 @@ async fn list(
     }
     faults.check()?;
     if let Some(number) = query.get("account_number") {
-        let [holder] = parties::holders(&app.db, [number]).await?;
+        let holder = app.holders.of(vec![number.to_owned()]).await?.pop().flatten();
         let Some(holder) = holder else { return Ok(page.of(vec![], 0)) };
         filter.account = Some(holder.account);
     }

@@ -2,6 +2,7 @@
 
 use super::envelope::Page;
 use super::problem::Problem;
+use crate::accounts::{KEY_MAX, is_key};
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::Session;
@@ -16,9 +17,6 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use uuid::Uuid;
 
-/// The most characters of an idempotency key.
-const KEY_MAX: usize = 255;
-
 /// The most bytes of a request: the longest texts of every field come to a hundredth of it.
 const BODY_MAX: usize = 1 << 20;
 
@@ -32,7 +30,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _: &App) -> Result<Body<T>, Problem> {
-        let bytes = read(request.into_body()).await?;
+        let bytes = read(request.into_body(), BODY_MAX).await?;
         if bytes.is_empty() {
             return Err(Problem::invalid("Please provide valid inputs."));
         }
@@ -50,21 +48,21 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
     }
 }
 
-/// Reads a body of at most [`BODY_MAX`] bytes. What is longer is read on for a while and thrown away: a client that is still
+/// Reads a body of at most `most` bytes. What is longer is read on for a while and thrown away: a client that is still
 /// sending would not hear the refusal.
-async fn read(mut body: axum::body::Body) -> Result<Vec<u8>, Problem> {
+pub(super) async fn read(mut body: axum::body::Body, most: usize) -> Result<Vec<u8>, Problem> {
     let (mut bytes, mut total) = (vec![], 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| Problem::invalid("The request body could not be read."))?;
         let Some(data) = frame.data_ref() else { continue };
         total += data.len();
-        if total <= BODY_MAX {
+        if total <= most {
             bytes.extend_from_slice(data);
         } else if total > DRAIN_MAX {
             break;
         }
     }
-    if total > BODY_MAX { Err(Error::TooLarge.into()) } else { Ok(bytes) }
+    if total > most { Err(Error::TooLarge.into()) } else { Ok(bytes) }
 }
 
 /// Whether a JSON text has the escape `\u0000`: PostgreSQL cannot store that character.
@@ -187,6 +185,7 @@ impl FromRequestParts<App> for ClientAddress {
 }
 
 /// The header `Idempotency-Key`, as sent.
+#[derive(Default)]
 pub(super) struct IdempotencyKey(Option<String>);
 
 impl IdempotencyKey {
@@ -194,6 +193,16 @@ impl IdempotencyKey {
     pub(super) fn of(&self, session: Session) -> Option<Key> {
         self.0.as_deref().map(|text| posting::key(session.person, text))
     }
+
+    /// The key of one part of what was sent under this one. No key that somebody sends has U+0000 in it, so it is nobody else's.
+    pub(super) fn part(&self, session: Session, place: usize) -> Option<Key> {
+        self.0.as_deref().map(|text| posting::key(session.person, &format!("{text}\0{place}")))
+    }
+}
+
+/// The key that a text in a body is, as this person's: the same as in the header, if it could stand there.
+pub(super) fn written_key(session: Session, text: &str) -> Option<Key> {
+    is_key(text).then(|| posting::key(session.person, text))
 }
 
 impl FromRequestParts<App> for IdempotencyKey {

@@ -3,6 +3,7 @@
 
 use super::problem::Problem;
 use super::writing::amount_rule;
+use crate::accounts::{AMOUNT_MAX, TEXT_MAX, parse_amount};
 use crate::error::Error;
 use crate::identity::{PasswordFault, password_faults};
 use crate::parties::{Change, EntityStatus, TAG_LENGTH_MAX, TAGS_MAX, tag_names};
@@ -10,12 +11,6 @@ use ledger_core::{Amount, Unit};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-
-/// The largest amount of one transfer, in minor units: every JSON reader, also one that reads numbers as floats, gets it exactly.
-pub(super) const AMOUNT_MAX: i64 = 999_999_999_999_999;
-
-/// Characters of a description or a reason.
-const TEXT_MAX: usize = 510;
 
 /// Everything that is wrong with a request, in the order in which it was found.
 #[derive(Default)]
@@ -75,7 +70,7 @@ impl Faults {
     /// The amount of a transfer: a JSON number above zero with no more decimals than the unit has, read from its text.
     pub(super) fn amount(&mut self, value: Option<&RawValue>, unit: &Unit) -> Option<Amount> {
         let text = self.required("amount", value)?.get();
-        let amount = unit.parse(text).ok().filter(|amount| amount.is_positive() && amount.minor() <= AMOUNT_MAX);
+        let amount = parse_amount(text, unit);
         if amount.is_none() {
             self.add(amount_rule(unit));
         }

@@ -14,6 +14,8 @@ mod sessions; // POST /login, /logout, /admin/login, /admin/logout
 mod user; // GET, PATCH /user
 mod user_entities; // GET /user/entities, PATCH /user/entities/{id}
 mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
+mod batch; // POST /transfers/batch
+mod import; // POST /transfers/import
 mod balance; // GET /balance
 mod admin_entities; // GET /admin/entities, GET, PATCH /admin/entities/{id}
 mod admin_transfers; // POST, GET /admin/transfers, GET /admin/transfers/{id}
@@ -33,6 +35,8 @@ pub(super) fn router(app: App) -> Router<App> {
         .merge(user::router())
         .merge(user_entities::router())
         .merge(transfers::router())
+        .merge(batch::router())
+        .merge(import::router())
         .merge(balance::router())
         .merge(admin_entities::router())
         .merge(admin_transfers::router())

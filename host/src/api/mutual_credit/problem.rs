@@ -2,6 +2,7 @@
 //! the document's messages is [`words`].
 
 use super::writing::{amount_rule, number};
+use crate::accounts::{Refusal, TEXT_MAX};
 use crate::error::Error;
 use axum::Json;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -15,6 +16,8 @@ use serde_json::value::RawValue;
 pub(super) enum Problem {
     /// The ledger refused, and amounts are counted in this unit.
     Refused(Rejection, Stage, Unit),
+    /// The order at this place of a batch stood in the way of all.
+    Stopped(usize, Refusal, Unit),
     /// Something else is wrong.
     Failed(Error),
 }
@@ -34,7 +37,7 @@ struct Body {
 }
 
 #[derive(Serialize)]
-struct Message {
+pub(super) struct Message {
     message: String,
     /// The ledger's own word, for programs: an addition to the document.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -42,6 +45,22 @@ struct Message {
     /// The amount that comes with the word, such as the most that can be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     amount: Option<Box<RawValue>>,
+    /// Which item of a batch, from 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    item: Option<usize>,
+}
+
+impl Message {
+    /// Words alone.
+    pub(super) fn plain(message: String) -> Message {
+        Message { message, code: None, amount: None, item: None }
+    }
+
+    /// What is said of an order that was refused.
+    pub(super) fn of(refusal: Refusal, unit: &Unit) -> Message {
+        let amount = refusal.amount().map(|amount| number(amount, unit));
+        Message { message: refusal_words(refusal, unit), code: Some(refusal.word()), amount, item: None }
+    }
 }
 
 impl Problem {
@@ -63,7 +82,11 @@ impl IntoResponse for Problem {
             Problem::Refused(rejection, stage, unit) => {
                 let message = words(rejection, stage, &unit);
                 let amount = rejection.amount().map(|amount| number(amount, &unit));
-                answer(StatusCode::BAD_REQUEST, vec![Message { message, code: Some(rejection.word()), amount }])
+                let code = Some(rejection.word());
+                answer(StatusCode::BAD_REQUEST, vec![Message { message, code, amount, item: None }])
+            }
+            Problem::Stopped(place, refusal, unit) => {
+                answer(StatusCode::BAD_REQUEST, vec![Message { item: Some(place), ..Message::of(refusal, &unit) }])
             }
             Problem::Failed(error) => failed(error),
         }
@@ -87,7 +110,7 @@ fn failed(error: Error) -> Response {
             (StatusCode::INTERNAL_SERVER_ERROR, vec!["Internal server error triggered.".into()])
         }
     };
-    let errors = messages.into_iter().map(|message| Message { message, code: None, amount: None }).collect();
+    let errors = messages.into_iter().map(Message::plain).collect();
     let mut response = answer(status, errors);
     if status == StatusCode::SERVICE_UNAVAILABLE {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
@@ -155,6 +178,23 @@ fn words(rejection: Rejection, stage: Stage, unit: &Unit) -> String {
         }
     };
     message.into()
+}
+
+/// The words for what is wrong with an order of a batch: those of the single request, where it has them.
+fn refusal_words(refusal: Refusal, unit: &Unit) -> String {
+    let missing = |field: &str| format!("{field} parameter is missing.");
+    match refusal {
+        Refusal::Rejected(rejection) => words(rejection, Stage::Begin, unit),
+        Refusal::Forbidden => "Permission denied.".into(),
+        Refusal::InitiatorMissing => missing("initiator"),
+        Refusal::ReceiverMissing => missing("receiver"),
+        Refusal::AmountMissing => missing("amount"),
+        Refusal::DirectionUnknown => "Transfer can be only 'in' or 'out'.".into(),
+        Refusal::DescriptionTooLong => format!("Description length cannot exceed {TEXT_MAX} characters."),
+        Refusal::TextUnreadable => "Texts must be UTF-8 and cannot contain the character U+0000.".into(),
+        Refusal::KeyInvalid => "The idempotencyKey must be 1 to 255 visible ASCII characters.".into(),
+        Refusal::RowInvalid => "The row has more or fewer fields than the first.".into(),
+    }
 }
 
 /// Also for a transfer that was complete from the start.

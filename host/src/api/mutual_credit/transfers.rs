@@ -125,7 +125,7 @@ async fn parse(app: &App, session: Session, request: ProposalRequest, key: Optio
     else {
         return Err(Problem::invalid("Please provide valid inputs."));
     };
-    let [initiator, receiver] = holders(app, [&initiator, &receiver]).await?;
+    let [initiator, receiver] = holders(app, [initiator, receiver]).await?;
     if initiator.person != session.person {
         return Err(Error::Forbidden.into());
     }
@@ -148,11 +148,10 @@ async fn parse(app: &App, session: Session, request: ProposalRequest, key: Optio
 }
 
 /// Who has these account numbers.
-pub(super) async fn holders<const N: usize>(app: &App, numbers: [&str; N]) -> Result<[Holder; N], Problem> {
-    let mut known = vec![];
-    for holder in parties::holders(&app.db, numbers).await? {
-        known.push(holder.ok_or_else(|| Problem::invalid("Entity not found."))?);
-    }
+pub(super) async fn holders<const N: usize>(app: &App, numbers: [String; N]) -> Result<[Holder; N], Problem> {
+    let found = app.holders.of(numbers.into()).await?.into_iter();
+    let known: Option<Vec<Holder>> = found.collect();
+    let known = known.ok_or_else(|| Problem::invalid("Entity not found."))?;
     Ok(known.try_into().expect("as many as were asked for"))
 }
 

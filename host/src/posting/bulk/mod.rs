@@ -13,6 +13,7 @@ use super::resident::{Mark, Slice};
 use super::rows::{AccountRow, Appended};
 use crate::store::{Db, Error, Tx, Value};
 use ledger_core::{LedgerId, Timestamp};
+use std::time::Instant;
 
 /// How long a host keeps a ledger for itself after its last write. Others take over that much later when it dies.
 pub(super) const LEASE: i64 = 3_000_000;
@@ -63,6 +64,8 @@ pub(super) struct Write {
     pub(super) counts: [i64; 3],
     /// Rows that follow, of this batch and earlier ones.
     pub(super) behind: Slice,
+    /// Before it was sent: the lease that it renews lasts from here at least.
+    pub(super) began: Instant,
 }
 
 /// What the database said.

@@ -5,8 +5,9 @@ use crate::posting::rows::Appended;
 use crate::store::{Column, Db, Error, Row, Tx, Value};
 use const_format::formatcp;
 
-/// The time by the database's clock, in microseconds.
-pub(in crate::posting) const NOW: &str = "cast(extract(epoch from clock_timestamp()) * 1000000 as bigint)";
+/// The time by the database's clock when the statement came, in microseconds. After waiting for a lock it is a little old, and then
+/// leases seem to last longer to those who ask and shorter to those who hold them.
+pub(in crate::posting) const NOW: &str = "cast(extract(epoch from statement_timestamp()) * 1000000 as bigint)";
 
 /// $1–$13 as in [`head_values`]; $14 the body, $15 the position before it; $16 whether the lease is let go,
 /// $17 for how long nobody takes it; then a column each. Everything reads from `head`, so nothing is written where it did not move.

@@ -1,36 +1,37 @@
 //! The proof: replays the journal through the component and compares every stored row with what comes out.
 //!
-//! For each record: its place and hash, the canonical form, then the commands are decided again and every verdict must
-//! be the recorded one. Along the way every row of `transfer` must be what the replay produces, links included, and every
-//! key that a client sent must be kept as it was answered; at the end every account and the ledger's own row too. The
-//! first thing that is wrong is named and ends the proof of its ledger.
+//! For each record: its place and hash, the canonical form (`read.rs`), then the commands are decided again and every verdict must
+//! be the recorded one (`decide.rs`). Every row of `transfer` must be what the replay produces, links included (`steps.rs`); every
+//! account (`accounts.rs`) and every key that a client sent (`keys.rs`) must be kept as the journal tells it, and at the end the ledger's
+//! own row (`head.rs`). The first thing that is wrong is named and ends the proof of its ledger. What belongs to no ledger is looked for
+//! in `strays.rs`.
+//!
+//! It goes by windows of some thousand commands, so that each statement reads many rows. While one window is decided, the rows of the
+//! one before are read and compared, on another thread. In memory are the accounts, the transfers that wait,
+//! and the refusals that a key repeats; everything else is gone with its window.
 //!
 //! What cannot be seen from inside: a ledger of which the newest part was cut off everywhere at once. Who keeps a report's head
 //! elsewhere can tell.
 
+mod read; // records, held against their hashes
+mod decide; // what the records' commands come to
+mod steps; // each row of `transfer`
 mod accounts; // each account's row
+mod keys; // each key that was kept
+mod head; // the ledger's own row
+mod strays; // rows that belong to no ledger
 
-use crate::engine::{Book, Engine, EngineError};
-use crate::posting::find;
-use crate::posting::history::{Step, Totals};
-use crate::posting::idempotency::{self, Kept};
+use crate::engine::{Engine, EngineError};
 use crate::posting::journal::{self, Hash};
-use crate::posting::ledgers::POSITIONS;
-use crate::posting::resident::Mark;
-use crate::posting::rows::AccountRow;
-use crate::posting::{Ledger, ledgers, memo_digest};
-use crate::store::{Db, Error, Row, Tx};
-use ledger_core::{
-    Account, AccountId, Amount, Command, Item, Key, LedgerId, Receipt, Timestamp, Transfer, TransferId,
-    TransferReceipt, Verdict, codec,
-};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
-const PAYER_LINKS: [&str; 5] = ["payer_prev", "payer_jump", "payer_begun", "payer_posted", "payer_ended"];
-const PAYEE_LINKS: [&str; 5] = ["payee_prev", "payee_jump", "payee_begun", "payee_posted", "payee_ended"];
-
-/// Rows read at a time.
-const CHUNK: i64 = 1024;
+use crate::posting::resident::{ById, Mark};
+use crate::posting::rows::TransferRow;
+use crate::posting::{Ledger, ledgers};
+use crate::store::{Db, Error, Tx};
+use decide::{Decided, Decider};
+use ledger_core::{LedgerId, Timestamp, TransferId};
+use read::Record;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::UnboundedSender;
 
 /// What was proven of one ledger, or what is wrong with it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -58,6 +59,17 @@ pub struct Fault {
     pub what: String,
 }
 
+/// How far a proof has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Progress {
+    /// Records replayed.
+    pub records: i64,
+    /// Rows of `transfer` compared.
+    pub steps: i64,
+    /// How many there will be.
+    pub steps_in_all: i64,
+}
+
 /// Why a proof stopped.
 enum Stop {
     Fault(Fault),
@@ -82,107 +94,129 @@ impl From<EngineError> for Stop {
     }
 }
 
+impl Stop {
+    /// The same; what cannot be read is a fault at this place.
+    fn at(self, place: impl FnOnce() -> String) -> Stop {
+        match self {
+            Stop::Unreadable(what) => Stop::Fault(Fault { place: place(), what }),
+            stop => stop,
+        }
+    }
+}
+
 fn fault(place: impl Into<String>, what: impl Into<String>) -> Stop {
     Stop::Fault(Fault { place: place.into(), what: what.into() })
 }
 
-/// Proves every ledger of a database. `progress` hears of each ledger's name and how many records are done.
+/// Proves every ledger of a database. `progress` hears of each ledger's name and how much is done.
 ///
 /// # Errors
 /// When the database or the engine fails. A fault in the books is in the report.
-pub async fn verify(db: &Db, engine: &Engine, mut progress: impl FnMut(&str, i64)) -> anyhow::Result<Vec<Report>> {
+pub async fn verify(db: &Db, engine: &Engine, mut progress: impl FnMut(&str, Progress)) -> anyhow::Result<Vec<Report>> {
     let mut reports = vec![];
-    let known = ledgers(db).await?;
-    for ledger in &known {
-        let mut replay = Replay::new(ledger);
-        let fault = match replay.prove(db, engine, &mut progress).await {
-            Ok(()) => None,
-            Err(Stop::Fault(fault)) => Some(fault),
-            Err(Stop::Unreadable(what)) => Some(Fault { place: replay.place(), what }),
-            Err(Stop::Store(error)) => return Err(error.into()),
-            Err(Stop::Engine(error)) => return Err(error.into()),
-        };
-        let accounts = i64::try_from(replay.accounts.len())?;
-        let head = replay.hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        let (records, steps) = (replay.records, replay.steps - ledger.first_position());
-        reports.push(Report { ledger: ledger.name.clone(), records, steps, accounts, head, fault });
+    for ledger in ledgers(db).await? {
+        let (send, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let (handle, db, engine, name) = (Handle::current(), db.clone(), engine.clone(), ledger.name.clone());
+        // Rows are read on a thread that may block.
+        let proof = tokio::task::spawn_blocking(move || handle.block_on(report(&db, &engine, &ledger, &send)));
+        while let Some(done) = heard.recv().await {
+            progress(&name, done);
+        }
+        reports.push(proof.await??);
     }
-    let strays = "select count(*) as n from journal where ledger_id not in (select ledger_id from ledger)";
-    let strays = db.fetch_optional(strays, vec![]).await?.map_or(Ok(0), |row| row.int("n"))?;
-    if strays > 0 {
-        let fault = Fault { place: "journal".into(), what: format!("{strays} records belong to no ledger") };
+    if let Some(fault) = strays::find(db).await? {
         let (ledger, head) = ("(none)".into(), String::new());
         reports.push(Report { ledger, records: 0, steps: 0, accounts: 0, head, fault: Some(fault) });
     }
     Ok(reports)
 }
 
-/// A ledger as the journal tells it, so far.
-struct Replay<'l> {
-    ledger: &'l Ledger,
+async fn report(
+    db: &Db,
+    engine: &Engine,
+    ledger: &Ledger,
+    progress: &UnboundedSender<Progress>,
+) -> anyhow::Result<Report> {
+    let mut replay = Replay::new(ledger);
+    let fault = match replay.prove(db, engine, progress).await {
+        Ok(()) => None,
+        Err(Stop::Fault(fault)) => Some(fault),
+        Err(Stop::Unreadable(what)) => Some(Fault { place: replay.place(), what }),
+        Err(Stop::Store(error)) => return Err(error.into()),
+        Err(Stop::Engine(error)) => return Err(error.into()),
+    };
+    let Reached { records, steps, hash, .. } = replay.proven;
+    Ok(Report {
+        ledger: ledger.name.clone(),
+        records,
+        steps: steps - ledger.first_position(),
+        accounts: i64::try_from(replay.decider.accounts.len())?,
+        head: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        fault,
+    })
+}
+
+/// A place in the journal, and in `transfer`.
+#[derive(Clone, Copy, Debug)]
+struct Reached {
+    records: i64,
     hash: Hash,
     at: Timestamp,
-    records: i64,
+    /// Position of the last row.
     steps: i64,
-    accounts: BTreeMap<AccountId, AccountRow>,
-    pending: BTreeMap<TransferId, Pending>,
-    /// Transfers that never began and whose keys are kept.
-    refused: BTreeMap<TransferId, Transfer>,
-    /// Keys that were compared.
-    keys: i64,
-    /// How many transfers began, were posted, and ended.
-    totals: Totals,
-    /// Whether the records are done and the accounts are being compared.
-    replayed: bool,
-    /// Rows of `transfer` that were read and not compared yet.
-    rows: VecDeque<Row>,
-    /// Position of the last row that was read.
-    read: i64,
-    /// Positions of this ledger are below this one.
-    end: i64,
+}
+
+/// The proof of a ledger, so far.
+struct Replay<'l> {
+    ledger: &'l Ledger,
+    /// Everything up to here was read and has the right hash.
+    read: Reached,
+    /// The ledger as the journal tells it, up to where everything was decided.
+    decider: Decider,
+    /// Of everything up to here the rows are right, too.
+    proven: Reached,
     /// The greatest transfer id that came in order.
     last_id: u128,
     /// What the ledger's row says that the rows of accounts and keys have everything up to.
     flushed: Mark,
-    /// Accounts as they are stored and were not compared yet; read when the replay is at `flushed`.
-    stored: BTreeMap<AccountId, AccountRow>,
-    /// How many accounts were compared.
-    compared: usize,
+    /// Transfers whose first row says where they were settled, and that were not settled yet; by position.
+    settled_by: ById<i64, i64>,
+    /// Whether the records are done and the accounts are being compared.
+    replayed: bool,
+    /// Records read at a time.
+    pace: i64,
+    /// A window that is done, to be filled again.
+    spare: Decided,
 }
 
-/// A transfer that waits, in the replay.
-struct Pending {
-    transfer: Transfer,
-    position: i64,
-    /// Where its row says that it was settled.
-    settled_by: Option<i64>,
+/// What is read of a window before it is decided.
+struct Window {
+    records: Vec<Record>,
+    /// Transfers of earlier records that these may repeat.
+    older: ById<TransferId, TransferRow>,
+    /// What is wrong with the record after them.
+    wrong: Option<Stop>,
 }
 
 impl<'l> Replay<'l> {
     fn new(ledger: &'l Ledger) -> Replay<'l> {
+        let hash = journal::genesis(ledger.id, &ledger.unit);
+        let start = Reached { records: 0, hash, at: Timestamp(i64::MIN), steps: ledger.first_position() };
         Replay {
             ledger,
-            hash: journal::genesis(ledger.id, &ledger.unit),
-            at: Timestamp(i64::MIN),
-            records: 0,
-            steps: ledger.first_position(),
-            accounts: BTreeMap::new(),
-            pending: BTreeMap::new(),
-            refused: BTreeMap::new(),
-            keys: 0,
-            totals: Totals::default(),
-            replayed: false,
-            rows: VecDeque::new(),
-            read: ledger.first_position(),
-            end: ledger.first_position() + POSITIONS,
+            read: start,
+            decider: Decider::new(start, Mark::default()),
+            proven: start,
             last_id: 0,
             flushed: Mark::default(),
-            stored: BTreeMap::new(),
-            compared: 0,
+            settled_by: ById::default(),
+            replayed: false,
+            pace: read::PACE_FIRST,
+            spare: Decided::default(),
         }
     }
 
-    fn id(&self) -> LedgerId {
+    const fn id(&self) -> LedgerId {
         self.ledger.id
     }
 
@@ -190,294 +224,80 @@ impl<'l> Replay<'l> {
     fn place(&self) -> String {
         match self.replayed {
             true => "accounts".into(),
-            false => format!("journal record {} or the rows that came from it", self.records + 1),
+            false => format!("journal record {} or the rows that came from it", self.proven.records + 1),
         }
     }
 
-    async fn prove(&mut self, db: &Db, engine: &Engine, progress: &mut impl FnMut(&str, i64)) -> Result<(), Stop> {
+    async fn prove(&mut self, db: &Db, engine: &Engine, progress: &UnboundedSender<Progress>) -> Result<(), Stop> {
         // One transaction, so that a server that goes on posting does not disturb the proof.
-        let mut tx = db.begin_read().await?;
-        let sql = "select flushed_seq, flushed_position from ledger where ledger_id = $1";
+        let mut tx = db.begin_read_here().await?;
+        let sql = "select flushed_seq, flushed_position, last_position from ledger where ledger_id = $1";
         let row = tx.fetch_optional(sql, vec![self.id().0.into()]).await?;
         let row = row.ok_or_else(|| fault("ledger", "its row is missing"))?;
         self.flushed = Mark { seq: row.int("flushed_seq")?, position: row.int("flushed_position")? };
+        self.decider = Decider::new(self.read, self.flushed);
+        let steps_in_all = row.int("last_position")? - self.ledger.first_position();
+        let mut decided = Decided::default();
         loop {
-            let sql = "select seq, hash, first_position, last_position, last_id, body from journal where ledger_id = $1 and seq > $2 order by seq limit $3";
-            let records = tx.fetch_all(sql, vec![self.id().0.into(), self.records.into(), CHUNK.into()]).await?;
-            if records.is_empty() {
-                break;
+            if self.decider.decided.records == self.flushed.seq {
+                self.prove_steps(&mut tx, std::mem::take(&mut decided)).await?;
+                self.prove_accounts(&mut tx).await?;
             }
-            for record in &records {
-                self.read_accounts_when_due(&mut tx).await?;
-                self.replay_record(&mut tx, engine, record).await?;
+            let window = match self.next_window(&mut tx).await {
+                Ok(Some(window)) => window,
+                // What is wrong with it is said when all before it is right.
+                ended => {
+                    self.prove_steps(&mut tx, decided).await?;
+                    ended?;
+                    break;
+                }
+            };
+            decided = self.prove_beside(&mut tx, engine, decided, window).await?;
+            if let Some(wrong) = decided.wrong.take() {
+                self.prove_steps(&mut tx, decided).await?;
+                return Err(wrong);
             }
-            progress(&self.ledger.name, self.records);
+            let Reached { records, steps, .. } = self.proven;
+            // Nobody may be listening.
+            let _ = progress.send(Progress { records, steps: steps - self.ledger.first_position(), steps_in_all });
         }
-        self.read_accounts_when_due(&mut tx).await?;
-        self.compare_head(&mut tx).await?;
+        self.prove_head(&mut tx).await?;
         self.replayed = true;
-        self.compare_accounts()
+        self.decider.accounts.prove_rest()?;
+        self.prove_keys(&mut tx).await
     }
 
-    async fn replay_record(&mut self, tx: &mut Tx, engine: &Engine, record: &Row) -> Result<(), Stop> {
-        let seq = self.records + 1;
-        let place = format!("journal record {seq}");
-        let found = record.int("seq")?;
-        if found != seq {
-            return Err(fault(place, format!("it is missing; the next one is {found}")));
+    async fn next_window(&mut self, tx: &mut Tx) -> Result<Option<Window>, Stop> {
+        let (records, wrong) = self.read(tx).await?;
+        if records.is_empty() {
+            return wrong.map_or(Ok(None), Err);
         }
-        let body = record.bytes("body")?;
-        let hash = journal::record(&self.hash, self.id(), seq, &body);
-        if record.bytes("hash")? != hash {
-            return Err(fault(place, "its hash does not follow from its content and the record before"));
-        }
-        let (now, entries) =
-            codec::decode_batch(&body).map_err(|error| fault(&place, format!("byte {} is not canonical", error.at)))?;
-        if now < self.at {
-            return Err(fault(place, "it is earlier than the record before"));
-        }
-        let items: Vec<Item> = entries.iter().map(|(item, _)| *item).collect();
-        let book = self.book(tx, &entries).await?;
-        let posted = engine.post(book, items, now).await?;
-        let first_position = self.steps;
-        if seq > self.flushed.seq {
-            self.compare_older(seq, &posted)?;
-        }
-        for (index, ((item, verdict), outcome)) in entries.iter().zip(&posted.outcomes).enumerate() {
-            if Verdict::of(outcome) != *verdict {
-                let what = format!("command {} was recorded as {verdict:?} and is decided as {outcome:?}", index + 1);
-                return Err(fault(place, what));
-            }
-            if let Ok(Receipt::Transfer(receipt)) = outcome {
-                self.compare_step(tx, seq, now, &item.command, receipt).await?;
-            }
-        }
-        for account in posted.accounts {
-            let row = self.accounts.entry(account.id).or_insert_with(|| AccountRow::new(account));
-            (row.account, row.as_of) = (account, seq);
-        }
-        self.compare_keys(tx, now, &entries).await?;
-        let extent = [("first_position", first_position), ("last_position", self.steps)];
-        for (column, value) in extent {
-            if record.int(column)? != value {
-                return Err(fault(place, format!("{column} is {} and should be {value}", record.int(column)?)));
-            }
-        }
-        if record.id("last_id")? != self.last_id {
-            return Err(fault(place, "its last id is not the greatest that came in order"));
-        }
-        (self.hash, self.at, self.records) = (hash, now, seq);
-        Ok(())
+        let older = self.older(tx, &records).await?;
+        Ok(Some(Window { records, older, wrong }))
     }
 
-    /// What the record's commands touch, as the replay has it.
-    async fn book(&self, tx: &mut Tx, entries: &[(Item, Verdict)]) -> Result<Book, Stop> {
-        let (mut accounts, mut transfers, mut older) = (BTreeSet::new(), BTreeMap::new(), vec![]);
-        for (item, verdict) in entries {
-            match &item.command {
-                Command::OpenAccount(open) => drop(accounts.insert(open.account)),
-                Command::SetLimits(limits) => drop(accounts.insert(limits.account)),
-                Command::SetStatus(status) => drop(accounts.insert(status.account)),
-                Command::Create(create) => {
-                    accounts.extend([create.payer, create.payee]);
-                    transfers.extend(self.refused.get(&create.id).map(|transfer| (create.id, *transfer)));
-                    // Whatever else was answered, an earlier record may have begun it.
-                    if !matches!(verdict, Verdict::Transfer { .. }) {
-                        older.push(create.id);
-                    }
-                }
-                Command::Settle(settle) => {
-                    if let Some(pending) = self.pending.get(&settle.transfer) {
-                        accounts.extend([pending.transfer.payer, pending.transfer.payee]);
-                        transfers.insert(settle.transfer, pending.transfer);
-                    }
-                }
-            }
-        }
-        // One that waits in the replay may be settled by this very record, and be stored with a state that it has only later.
-        for row in find::transfers(tx, self.id(), &older).await? {
-            if row.position <= self.steps {
-                let pending = self.pending.get(&row.transfer.id);
-                transfers.insert(row.transfer.id, pending.map_or(row.transfer, |pending| pending.transfer));
-            }
-        }
-        Ok(Book {
-            accounts: accounts.iter().filter_map(|id| self.accounts.get(id)).map(|row| row.account).collect(),
-            transfers: transfers.into_values().collect(),
-        })
-    }
-
-    /// Compares the keys of a record with what is kept of them: one that began a transfer, and one whose refusal is repeated.
-    async fn compare_keys(&mut self, tx: &mut Tx, now: Timestamp, entries: &[(Item, Verdict)]) -> Result<(), Stop> {
-        let mut expected: BTreeMap<Key, Kept> = BTreeMap::new();
-        for (item, verdict) in entries {
-            let Some(kept) = Kept::of(&item.command, verdict, now) else { continue };
-            if let Some(never) = kept.refused_transfer() {
-                self.refused.insert(never.id, never);
-            }
-            expected.entry(kept.key).or_insert(kept);
-        }
-        let keys: Vec<Key> = expected.keys().copied().collect();
-        let mut stored: BTreeMap<Key, Kept> = BTreeMap::new();
-        stored.extend(idempotency::load(tx, self.id(), &keys).await?.into_iter().map(|kept| (kept.key, kept)));
-        let seq = self.records + 1;
-        for (key, kept) in expected {
-            let place = format!("the key of transfer {} (journal record {seq})", crate::id_text(kept.transfer.0));
-            match stored.get(&key) {
-                // Its row follows.
-                None if seq > self.flushed.seq => continue,
-                None => return Err(fault(&place, "it is missing: a retry would happen again")),
-                Some(row) if *row != kept => {
-                    return Err(fault(place, "it stands for something else than the journal says"));
-                }
-                Some(_) => self.keys += 1,
-            }
-        }
-        Ok(())
-    }
-
-    /// Compares the next row of `transfer` with what the replay produced.
-    async fn compare_step(
+    /// Decides a window on another thread, while the rows of the one before are compared.
+    async fn prove_beside(
         &mut self,
         tx: &mut Tx,
-        seq: i64,
-        now: Timestamp,
-        command: &Command,
-        receipt: &TransferReceipt,
-    ) -> Result<(), Stop> {
-        let position = self.steps + 1;
-        let place = format!("transfer row {position} (journal record {seq})");
-        let row = self.next_row(tx).await?.ok_or_else(|| fault(&place, "it is missing"))?;
-        let transfer = receipt.transfer;
-        let (step, memo, begun) = match command {
-            Command::Settle(settle) => (Step::settling(settle.action), settle.memo, self.pending.remove(&transfer.id)),
-            _ => (Step::beginning(transfer.kind), transfer.memo, None),
-        };
-        if begun.as_ref().is_some_and(|begun| begun.settled_by != Some(position)) {
-            return Err(fault(place, "the row that began the transfer does not say that this one settles it"));
-        }
-        let settled_by = row.optional_int("settled_by")?;
-        let pending = transfer.is_pending() && settled_by.is_none();
-        let mut expected = vec![
-            ("position", position),
-            ("seq", seq),
-            ("step", step.number()),
-            ("amount", transfer.amount.minor()),
-            ("moved", transfer.moved.minor()),
-            ("at", now.0),
-            ("payer_balance", receipt.payer_balance.minor()),
-            ("payee_balance", receipt.payee_balance.minor()),
-        ];
-        expected.extend(self.links(transfer.payer, PAYER_LINKS, position, step));
-        expected.extend(self.links(transfer.payee, PAYEE_LINKS, position, step));
-        for (column, value) in expected {
-            if row.int(column)? != value {
-                return Err(fault(place, format!("{column} is {} and should be {value}", row.int(column)?)));
+        engine: &Engine,
+        before: Decided,
+        window: Window,
+    ) -> Result<Decided, Stop> {
+        let away = Decider::new(self.read, self.flushed);
+        let (mut decider, mut decided) = (std::mem::replace(&mut self.decider, away), std::mem::take(&mut self.spare));
+        let engine = engine.clone();
+        let deciding = tokio::task::spawn_blocking(move || {
+            decider.decide(&engine, window, &mut decided);
+            (decider, decided)
+        });
+        let proven = self.prove_steps(tx, before).await;
+        match deciding.await {
+            Ok((decider, decided)) => {
+                self.decider = decider;
+                proven.map(|()| decided)
             }
+            Err(error) => std::panic::resume_unwind(error.into_panic()),
         }
-        let same = row.id("transfer_id")? == transfer.id.0
-            && row.id("payer_id")? == transfer.payer.0
-            && row.id("payee_id")? == transfer.payee.0
-            && row.optional_int("expires_at")? == transfer.expires_at.map(|at| at.0)
-            && row.optional_int("settles")? == begun.as_ref().map(|begun| begun.position)
-            && row.bool("pending")? == pending;
-        if !same {
-            return Err(fault(place, "its ids, expiry or links are not those of the journal"));
-        }
-        let indexed = row.bool("indexed")?;
-        if !indexed && begun.is_none() && step == Step::Immediate && transfer.id.0 > self.last_id {
-            self.last_id = transfer.id.0;
-        } else if indexed != step.begins() {
-            return Err(fault(place, "its id is in the index and should not be, or the other way round"));
-        }
-        if memo_digest(&row.text("memo")?) != memo {
-            return Err(fault(place, "its text is not the one whose digest is in the journal"));
-        }
-        self.totals = self.totals.after(step);
-        for account in [transfer.payer, transfer.payee] {
-            if let Some(row) = self.accounts.get_mut(&account) {
-                row.as_of = seq;
-            }
-        }
-        if transfer.is_pending() {
-            self.pending.insert(transfer.id, Pending { transfer, position, settled_by });
-        } else if settled_by.is_some() {
-            return Err(fault(place, "it says that it was settled, and it cannot be"));
-        }
-        self.steps = position;
-        Ok(())
-    }
-
-    /// What a row carries of one account's chain, by column; appends it to the replay's own.
-    fn links(
-        &mut self,
-        account: AccountId,
-        columns: [&'static str; 5],
-        position: i64,
-        step: Step,
-    ) -> [(&'static str, i64); 5] {
-        let empty = || AccountRow::new(Account::open(account, Amount::ZERO, Amount::ZERO));
-        let link = self.accounts.entry(account).or_insert_with(empty).chain.push(position, step);
-        let totals = link.totals;
-        let values = [link.prev, link.jump, totals.begun, totals.posted, totals.ended];
-        std::array::from_fn(|place| (columns[place], values[place]))
-    }
-
-    async fn next_row(&mut self, tx: &mut Tx) -> Result<Option<Row>, Stop> {
-        if self.rows.is_empty() {
-            let sql = "select * from transfer where ledger_id = $1 and position > $2 and position <= $4 order by position limit $3";
-            let values = vec![self.id().0.into(), self.read.into(), CHUNK.into(), self.end.into()];
-            let rows = tx.fetch_all(sql, values).await?;
-            self.rows = rows.into();
-            if let Some(last) = self.rows.back() {
-                self.read = last.int("position")?;
-            }
-        }
-        Ok(self.rows.pop_front())
-    }
-
-    async fn compare_head(&mut self, tx: &mut Tx) -> Result<(), Stop> {
-        let sql = "select head_seq, head_hash, head_at, last_position, last_id, begun, posted, ended,
-                          (select count(*) from idempotency i where i.ledger_id = l.ledger_id) as keys
-                   from ledger l where ledger_id = $1";
-        let head = tx.fetch_optional(sql, vec![self.id().0.into()]).await?;
-        let head = head.ok_or_else(|| fault("ledger", "its row is missing"))?;
-        let seq = head.int("head_seq")?;
-        if seq != self.records {
-            let next = self.records + 1;
-            return Err(fault(
-                format!("journal record {next}"),
-                format!("it is missing: the ledger has {seq} records"),
-            ));
-        }
-        if self.next_row(tx).await?.is_some() {
-            return Err(fault(format!("transfer row {}", self.steps + 1), "the journal knows nothing of it"));
-        }
-        if let Some(pending) = self.pending.values().find(|pending| pending.settled_by.is_some()) {
-            let place = format!("transfer row {}", pending.position);
-            return Err(fault(place, "it says that it was settled, and the journal does not"));
-        }
-        if head.bytes("head_hash")? != self.hash {
-            return Err(fault("ledger", "its head is not the end of its journal"));
-        }
-        if head.id("last_id")? != self.last_id {
-            return Err(fault("ledger", "its last id is not the greatest that came in order"));
-        }
-        let at = if self.records == 0 { 0 } else { self.at.0 };
-        let Totals { begun, posted, ended } = self.totals;
-        let numbers = [
-            ("head_at", at),
-            ("last_position", self.steps),
-            ("begun", begun),
-            ("posted", posted),
-            ("ended", ended),
-            ("keys", self.keys),
-        ];
-        for (column, value) in numbers {
-            if head.int(column)? != value {
-                return Err(fault("ledger", format!("{column} is {} and should be {value}", head.int(column)?)));
-            }
-        }
-        Ok(())
     }
 }

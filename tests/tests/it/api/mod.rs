@@ -5,3 +5,8 @@ mod entities; // one's own, and as administrators see and change them
 mod trade; // proposing, answering, balances
 mod lists; // pages and filters
 mod amounts; // exact in, exact out; texts of every script
+mod batch; // many transfers at once
+mod batch_bytes; // the same in the compact form
+mod batch_killed; // of each all or nothing
+mod backpressure; // more than can wait
+mod import; // rows of a file, as they come

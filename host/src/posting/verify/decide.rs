@@ -1,0 +1,270 @@
+//! Deciding the commands of a record again, and working out the rows that must have come from it.
+
+use super::accounts::Accounts;
+use super::keys::Keys;
+use super::read::{Record, place};
+use super::{Reached, Replay, Stop, Window, fault};
+use crate::engine::{Book, Engine, Posted};
+use crate::posting::find;
+use crate::posting::history::{Link, Step, Totals};
+use crate::posting::idempotency::Kept;
+use crate::posting::resident::{ById, Mark};
+use crate::posting::rows::TransferRow;
+use crate::store::Tx;
+use ledger_core::{
+    AccountId, Command, Item, Key, Memo, Receipt, Timestamp, Transfer, TransferId, TransferReceipt, Verdict,
+};
+
+/// A transfer that waits to be settled, and the position of the row that began it.
+pub(super) struct Waits {
+    transfer: Transfer,
+    position: i64,
+}
+
+/// A row of `transfer`, as it must be. Its position follows from its place.
+pub(super) struct Expected {
+    pub(super) seq: i64,
+    pub(super) at: Timestamp,
+    pub(super) id: TransferId,
+    pub(super) step: Step,
+    pub(super) amount: i64,
+    pub(super) moved: i64,
+    pub(super) expires_at: Option<i64>,
+    pub(super) memo: Memo,
+    /// Position of the row that began the transfer, for a row that settles it.
+    pub(super) settles: Option<i64>,
+    /// Whether the transfer waits after this row.
+    pub(super) waits: bool,
+    pub(super) payer: Side,
+    pub(super) payee: Side,
+}
+
+/// What a row says of one account.
+pub(super) struct Side {
+    pub(super) account: AccountId,
+    pub(super) link: Link,
+    pub(super) balance: i64,
+}
+
+/// What the component is asked about a record.
+#[derive(Default)]
+struct Asked {
+    book: Book,
+    items: Vec<Item>,
+    /// Where the payer and the payee of each command are, if they were there before the record.
+    places: Vec<[Option<u32>; 2]>,
+}
+
+/// A window that was decided.
+#[derive(Default)]
+pub(super) struct Decided {
+    /// The rows that must be there.
+    pub(super) expected: Vec<Expected>,
+    /// Its records: how far everything is right when their rows are, and the last id that each tells.
+    pub(super) reached: Vec<(Reached, u128)>,
+    /// What is wrong with the record after them.
+    pub(super) wrong: Option<Stop>,
+}
+
+/// A ledger as the journal tells it, so far.
+pub(super) struct Decider {
+    /// Everything up to here was decided.
+    pub(super) decided: Reached,
+    /// Where all rows of accounts and keys are due.
+    pub(super) flushed: Mark,
+    pub(super) accounts: Accounts,
+    waiting: ById<TransferId, Waits>,
+    /// Transfers that never began, by the keys that are kept of them.
+    pub(super) refused: ById<Key, Transfer>,
+    pub(super) keys: Keys,
+    /// How many transfers began, were posted, and ended.
+    pub(super) totals: Totals,
+    /// Kept to be filled again.
+    asked: Asked,
+}
+
+impl Replay<'_> {
+    /// Transfers that these records may repeat: whatever a command that began nothing was answered, an earlier record may have begun
+    /// its transfer.
+    pub(super) async fn older(&self, tx: &mut Tx, records: &[Record]) -> Result<ById<TransferId, TransferRow>, Stop> {
+        let entries = records.iter().flat_map(|record| &record.entries);
+        let repeated = entries.filter_map(|(item, verdict)| match &item.command {
+            Command::Create(create) if !matches!(verdict, Verdict::Transfer { .. }) => Some(create.id),
+            _ => None,
+        });
+        let mut ids: Vec<TransferId> = repeated.collect();
+        if ids.is_empty() {
+            return Ok(ById::default());
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        let rows = find::transfers(tx, self.id(), &ids).await?;
+        Ok(rows.into_iter().map(|row| (row.transfer.id, row)).collect())
+    }
+}
+
+impl Decider {
+    pub(super) fn new(decided: Reached, flushed: Mark) -> Decider {
+        Decider {
+            decided,
+            flushed,
+            accounts: Accounts::default(),
+            waiting: ById::default(),
+            refused: ById::default(),
+            keys: Keys::new(),
+            totals: Totals::default(),
+            asked: Asked::default(),
+        }
+    }
+
+    /// Decides a window, up to the first record of which anything is wrong.
+    pub(super) fn decide(&mut self, engine: &Engine, window: Window, into: &mut Decided) {
+        let Window { records, older, wrong } = window;
+        into.wrong = wrong;
+        for record in &records {
+            let right = into.expected.len();
+            if let Err(stop) = self.decide_record(engine, record, &older, into) {
+                into.expected.truncate(right);
+                into.wrong = Some(stop);
+                return;
+            }
+        }
+    }
+
+    fn decide_record(
+        &mut self,
+        engine: &Engine,
+        record: &Record,
+        older: &ById<TransferId, TransferRow>,
+        into: &mut Decided,
+    ) -> Result<(), Stop> {
+        let seq = record.reached.records;
+        self.ask(record, older);
+        let posted = engine.post_here(&self.asked.book, &self.asked.items, record.reached.at)?;
+        if seq > self.flushed.seq {
+            self.accounts.prove_older(seq, &posted)?;
+        }
+        let before = self.decided.steps;
+        let steps = self.follow(record, &posted, &mut into.expected)?;
+        for account in posted.accounts {
+            self.accounts.set(account, seq);
+        }
+        for (column, found, right) in
+            [("first_position", record.first_position, before), ("last_position", record.reached.steps, steps)]
+        {
+            if found != right {
+                return Err(fault(place(seq), format!("{column} is {found} and should be {right}")));
+            }
+        }
+        self.decided = record.reached;
+        into.reached.push((record.reached, record.last_id));
+        Ok(())
+    }
+
+    /// What the record's commands touch, as the replay has it.
+    fn ask(&mut self, record: &Record, older: &ById<TransferId, TransferRow>) {
+        let Asked { book, items, places } = &mut self.asked;
+        book.accounts.clear();
+        book.transfers.clear();
+        items.clear();
+        places.clear();
+        let (seq, accounts) = (record.reached.records, &mut self.accounts);
+        for (item, _) in &record.entries {
+            items.push(*item);
+            let mut ask = |id| accounts.ask(id, seq, &mut book.accounts);
+            places.push(match &item.command {
+                Command::OpenAccount(open) => [ask(open.account), None],
+                Command::SetLimits(limits) => [ask(limits.account), None],
+                Command::SetStatus(status) => [ask(status.account), None],
+                Command::Create(create) => {
+                    let refused = create.key.and_then(|key| self.refused.get(&key).copied());
+                    let waits = || self.waiting.get(&create.id).map(|waits| waits.transfer);
+                    // Its state may be a later one; of a transfer that is repeated, only the content matters.
+                    let begun = || older.get(&create.id).filter(|row| row.position <= self.decided.steps);
+                    book.transfers.extend(refused.or_else(waits).or_else(|| begun().map(|row| row.transfer)));
+                    [ask(create.payer), ask(create.payee)]
+                }
+                Command::Settle(settle) => match self.waiting.get(&settle.transfer) {
+                    Some(Waits { transfer, .. }) => {
+                        book.transfers.push(*transfer);
+                        [ask(transfer.payer), ask(transfer.payee)]
+                    }
+                    None => [None, None],
+                },
+            });
+        }
+        // A transfer that several commands are about is asked about once.
+        book.transfers.sort_unstable_by_key(|transfer| transfer.id);
+        book.transfers.dedup_by_key(|transfer| transfer.id);
+    }
+
+    /// Holds the verdicts against what was recorded, and works out rows and keys. Tells the position of the last row.
+    fn follow(&mut self, record: &Record, posted: &Posted, into: &mut Vec<Expected>) -> Result<i64, Stop> {
+        let (seq, at) = (record.reached.records, record.reached.at);
+        let mut position = self.decided.steps;
+        for (index, ((item, verdict), outcome)) in record.entries.iter().zip(&posted.outcomes).enumerate() {
+            if Verdict::of(outcome) != *verdict {
+                let what = format!("command {} was recorded as {verdict:?} and is decided as {outcome:?}", index + 1);
+                return Err(fault(place(seq), what));
+            }
+            match outcome {
+                Ok(Receipt::Transfer(receipt)) => {
+                    position += 1;
+                    into.push(self.expect(record, index, position, &item.command, receipt));
+                }
+                Ok(Receipt::Account(account)) => self.accounts.set(*account, seq),
+                Ok(Receipt::Repeated(_)) | Err(_) => {}
+            }
+            if let Some(kept) = Kept::of(&item.command, verdict, at) {
+                self.keep(seq, kept);
+            }
+        }
+        Ok(position)
+    }
+
+    #[inline]
+    fn expect(
+        &mut self,
+        record: &Record,
+        index: usize,
+        position: i64,
+        command: &Command,
+        receipt: &TransferReceipt,
+    ) -> Expected {
+        let (seq, transfer) = (record.reached.records, &receipt.transfer);
+        let (step, memo, settles) = match command {
+            Command::Settle(settle) => {
+                let begun = self.waiting.remove(&transfer.id);
+                (Step::settling(settle.action), settle.memo, begun.map(|begun| begun.position))
+            }
+            _ => (Step::beginning(transfer.kind), transfer.memo, None),
+        };
+        let waits = transfer.is_pending();
+        if waits {
+            self.waiting.insert(transfer.id, Waits { transfer: *transfer, position });
+        }
+        self.totals = self.totals.after(step);
+        let accounts = &mut self.accounts;
+        let mut side = |account, place: Option<u32>, balance: ledger_core::Amount| {
+            let place = place.unwrap_or_else(|| accounts.place_or_open(account));
+            Side { account, link: accounts.append(place, position, step, seq), balance: balance.minor() }
+        };
+        let [payer_place, payee_place] = self.asked.places[index];
+        let payer = side(transfer.payer, payer_place, receipt.payer_balance);
+        let payee = side(transfer.payee, payee_place, receipt.payee_balance);
+        Expected {
+            seq,
+            at: record.reached.at,
+            id: transfer.id,
+            step,
+            amount: transfer.amount.minor(),
+            moved: transfer.moved.minor(),
+            expires_at: transfer.expires_at.map(|at| at.0),
+            memo,
+            settles,
+            waits,
+            payer,
+            payee,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The proof of the keys: each that a client sent must be kept as it was answered, and no other.
+//!
+//! Rows lie in the order of the keys, which are random; the journal has them in the order of time. To compare them one by one would
+//! be a search for each, or all of them in memory. So both sides are added up: each key, with everything that is kept of it, is hashed
+//! together with a number that is drawn for this proof, and the hashes are summed. Who changed a row could not know the number, so that
+//! other rows come to the same sum by luck alone, of 1 in 2^128. Only when the sums differ, each key is searched for, to be named.
+
+use super::decide::Decider;
+use super::{Replay, Stop, fault};
+use crate::posting::idempotency::{self, Kept};
+use crate::posting::resident::ById;
+use crate::store::{Error, Scanned, Tx};
+use ledger_core::{Key, codec};
+use sha2::{Digest, Sha256};
+use std::collections::HashSet;
+use std::ops::ControlFlow;
+
+/// Rows read by one statement.
+const CHUNK: i64 = 65_536;
+
+/// Records in which a key is searched for at a time.
+const RECORDS: i64 = 16;
+
+/// Bytes of the number: with a key that was not refused, as many as one block of SHA-256 takes.
+const NONCE: usize = 15;
+
+const ROWS: &str = "select key_digest, transfer_id, at, refused_command, refused_verdict
+ from idempotency where ledger_id = $1 and key_digest >= $2 order by key_digest limit $3";
+
+/// The keys that the journal has, so far.
+pub(super) struct Keys {
+    /// Drawn for this proof.
+    nonce: [u8; NONCE],
+    /// Those whose rows must be there.
+    due: Sum,
+    /// Those whose rows may follow, and the records that they are of.
+    later: ById<Key, (i64, Kept)>,
+}
+
+/// Rows, in any order.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+struct Sum {
+    count: i64,
+    hashes: u128,
+}
+
+impl Keys {
+    pub(super) fn new() -> Keys {
+        Keys { nonce: rand::random(), due: Sum::default(), later: ById::default() }
+    }
+}
+
+impl Sum {
+    fn add(&mut self, nonce: &[u8; NONCE], key: u128, transfer: u128, at: i64, refusal: Option<(&[u8], &[u8])>) {
+        let mut hasher = Sha256::new();
+        let mut fixed = [0; NONCE + 40];
+        fixed[..16].copy_from_slice(&key.to_be_bytes());
+        fixed[16..32].copy_from_slice(&transfer.to_be_bytes());
+        fixed[32..40].copy_from_slice(&at.to_be_bytes());
+        fixed[40..].copy_from_slice(nonce);
+        hasher.update(fixed);
+        if let Some((command, verdict)) = refusal {
+            // Both are canonical, so that where one ends and the other begins is told by themselves.
+            hasher.update(command);
+            hasher.update(verdict);
+        }
+        self.count += 1;
+        self.hashes = self.hashes.wrapping_add(crate::posting::first_128(&hasher.finalize()));
+    }
+
+    fn add_kept(&mut self, nonce: &[u8; NONCE], kept: &Kept) {
+        let refusal = kept.refusal_bytes();
+        let refusal = refusal.as_ref().map(|(command, verdict)| (&command[..], &verdict[..]));
+        self.add(nonce, kept.key.0, kept.transfer.0, kept.at.0, refusal);
+    }
+}
+
+/// A row of `idempotency`.
+struct Stored<'r> {
+    key: Key,
+    transfer: u128,
+    at: i64,
+    command: Option<&'r [u8]>,
+    verdict: Option<&'r [u8]>,
+}
+
+impl<'r> Stored<'r> {
+    fn read(row: &mut Scanned<'r>) -> Result<Stored<'r>, Error> {
+        Ok(Stored {
+            key: Key(row.id()?),
+            transfer: row.id()?,
+            at: row.int()?,
+            command: row.optional_bytes()?,
+            verdict: row.optional_bytes()?,
+        })
+    }
+
+    fn is(&self, kept: &Kept) -> bool {
+        let refusal = kept.refusal_bytes();
+        let (command, verdict) = (refusal.as_ref().map(|of| &of.0[..]), refusal.as_ref().map(|of| &of.1[..]));
+        (self.transfer, self.at, self.command, self.verdict) == (kept.transfer.0, kept.at.0, command, verdict)
+    }
+}
+
+impl Decider {
+    /// A record keeps a key.
+    pub(super) fn keep(&mut self, seq: i64, kept: Kept) {
+        if let Some(never) = kept.refused_transfer() {
+            if self.refused.contains_key(&kept.key) {
+                // It was refused before, and is answered so again.
+                return;
+            }
+            self.refused.insert(kept.key, never);
+        }
+        if seq > self.flushed.seq {
+            self.keys.later.insert(kept.key, (seq, kept));
+        } else {
+            self.keys.due.add_kept(&self.keys.nonce, &kept);
+        }
+    }
+}
+
+impl Replay<'_> {
+    pub(super) async fn prove_keys(&mut self, tx: &mut Tx) -> Result<(), Stop> {
+        let (ledger, keys, mut sum) = (self.id(), &self.decider.keys, Sum::default());
+        let (mut next, mut readable) = (Some(0_u128), true);
+        while let Some(first) = next.take() {
+            let mut rows = 0;
+            let each = |row: &mut Scanned<'_>| {
+                let stored = Stored::read(row)?;
+                rows += 1;
+                next = if rows == CHUNK { stored.key.0.checked_add(1) } else { None };
+                let refusal = match (stored.command, stored.verdict) {
+                    (Some(command), Some(verdict)) => Some((command, verdict)),
+                    (None, None) => None,
+                    _ => {
+                        readable = false;
+                        None
+                    }
+                };
+                match keys.later.get(&stored.key) {
+                    None => sum.add(&keys.nonce, stored.key.0, stored.transfer, stored.at, refusal),
+                    Some((_, kept)) if stored.is(kept) => {}
+                    Some((seq, kept)) => return Err(fault(place(kept, *seq), OTHER)),
+                }
+                Ok(ControlFlow::Continue(()))
+            };
+            tx.scan(ROWS, &[ledger.0.into(), first.into(), CHUNK.into()], each).await?;
+        }
+        if readable && sum == self.decider.keys.due {
+            return Ok(());
+        }
+        let found = self.search_keys(tx).await;
+        // What is not there is found with the records before it, however far the proof had come.
+        found.and_then(|()| {
+            let (found, due) = (sum.count, self.decider.keys.due.count);
+            Err(fault("ledger", format!("{found} keys are kept of its records and it should be {due}")))
+        })
+    }
+
+    /// Names the first key that is not kept as it was answered.
+    async fn search_keys(&mut self, tx: &mut Tx) -> Result<(), Stop> {
+        let sql = "select seq, hash, first_position, body from journal where ledger_id = $1 and seq > $2 and seq <= $3 order by seq limit $4";
+        let (mut read, mut refused) = (0, HashSet::new());
+        while read < self.flushed.seq {
+            let values = vec![self.id().0.into(), read.into(), self.flushed.seq.into(), RECORDS.into()];
+            for record in tx.fetch_all(sql, values).await? {
+                read = record.int("seq")?;
+                let place = || super::read::place(read);
+                let body = record.bytes("body")?;
+                let (at, entries) = codec::decode_batch(&body).map_err(|_| fault(place(), "it is not canonical"))?;
+                let kept = entries.iter().filter_map(|(item, verdict)| Kept::of(&item.command, verdict, at));
+                // One that was refused is answered so again, and kept once.
+                let kept: Vec<Kept> = kept.filter(|kept| kept.refused.is_none() || refused.insert(kept.key)).collect();
+                let names: Vec<Key> = kept.iter().map(|kept| kept.key).collect();
+                let stored =
+                    idempotency::load(tx, self.id(), &names).await.map_err(|error| Stop::from(error).at(place))?;
+                let stored: ById<Key, Kept> = stored.into_iter().map(|kept| (kept.key, kept)).collect();
+                for kept in &kept {
+                    (self.proven.records, self.proven.steps) = (read - 1, record.int("first_position")?);
+                    match stored.get(&kept.key) {
+                        None => {
+                            return Err(fault(self::place(kept, read), "it is missing: a retry would happen again"));
+                        }
+                        Some(row) if row != kept => return Err(fault(self::place(kept, read), OTHER)),
+                        Some(_) => {}
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+const OTHER: &str = "it stands for something else than the journal says";
+
+fn place(kept: &Kept, seq: i64) -> String {
+    format!("the key of transfer {} (journal record {seq})", crate::id_text(kept.transfer.0))
+}

@@ -1,0 +1,127 @@
+//! A database of the version before comes along: everything in it is proven afterwards, and posting goes on.
+//!
+//! Method: a history is made by the program of today, and put back into the schema that the version before had. What that schema did not
+//! have is lost on the way, as it would be in a database that never had it.
+
+use hesabu::store::Db;
+use hesabu_tests::database::{Database, Engine};
+use hesabu_tests::network::{Network, immediate};
+use hesabu_tests::server::Home;
+use sqlx::migrate::Migrator;
+use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
+use std::path::Path;
+
+/// The newest migration of the version before.
+const BEFORE: i64 = 4;
+
+/// Tables in the order in which they refer to each other; none: all their columns are as they were.
+const TABLES: [(&str, Option<&str>); 10] = [
+    (
+        "ledger",
+        Some(
+            "ledger_id, name, unit, scale, head_seq, head_hash, head_at, last_position, begun, posted, ended
+             ) select ledger_id, name, unit, scale, head_seq, head_hash, head_at, last_position, begun, posted, ended",
+        ),
+    ),
+    ("journal", Some("ledger_id, seq, hash, body) select ledger_id, seq, hash, body")),
+    ("account", None),
+    (
+        "transfer",
+        Some(
+            "ledger_id, position, seq, transfer_id, step, payer_id, payee_id, amount, moved, at, expires_at, memo, settles, settled_by, pending,
+             payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
+             payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended, payer_entry, payee_entry
+             ) select ledger_id, position, seq, transfer_id, step, payer_id, payee_id, amount, moved, at, expires_at, memo, settles, settled_by, pending,
+             payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
+             payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended, 1, 1",
+        ),
+    ),
+    ("idempotency", None),
+    ("person", None),
+    ("session", None),
+    ("entity", None),
+    ("entity_tag", None),
+    ("entity_category", None),
+];
+
+#[tokio::test]
+async fn an_older_database_comes_along_on_sqlite() {
+    an_older_database_comes_along(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn an_older_database_comes_along_on_postgres() {
+    an_older_database_comes_along(Engine::Postgres).await;
+}
+
+async fn an_older_database_comes_along(engine: Engine) {
+    let Network { server, home, mut admin, mut alice, mut bob } = Network::on(engine, "100", "500").await;
+    let paid = immediate(&alice, &bob, "1.50", "Grant");
+    let first = admin.post_keyed("/admin/transfers", "grant", paid.clone()).await.data();
+    let held = alice.proposed("out", &bob, "2").await;
+    let answered = alice.proposed("out", &bob, "3").await;
+    bob.answer(&answered, "accept").await.data();
+    let balances = [alice.balance().await, bob.balance().await];
+    tokio::task::spawn_blocking(move || server.stop()).await.expect("it stops");
+
+    put_back(&home, engine).await;
+    let server = home.serve().await;
+    for client in [&mut admin, &mut alice.client, &mut bob.client] {
+        *client = client.towards(&server);
+    }
+    let network = Network { server, home, admin, alice, bob };
+    network.prove().await;
+    let Network { admin, alice, bob, .. } = &network;
+    assert_eq!([alice.balance().await, bob.balance().await], balances);
+    let again = admin.post_keyed("/admin/transfers", "grant", paid).await.data();
+    assert_eq!(first["id"], again["id"], "its key was kept");
+    bob.answer(&held, "accept").await.data();
+    admin.post("/admin/transfers", immediate(bob, alice, "0.25", "Change")).await.data();
+    assert_eq!(bob.balance().await, "6.25");
+    network.prove().await;
+}
+
+/// Puts everything of a database into the schema of the version before.
+async fn put_back(home: &Home, engine: Engine) {
+    let Database { url, folder } = &home.database;
+    match engine {
+        Engine::Sqlite => {
+            let (file, newer) = (folder.path().join("hesabu.db"), folder.path().join("newer.db"));
+            Db::open(url).await.expect("it opens").close().await;
+            std::fs::rename(&file, &newer).expect("it moves");
+            let mut old = SqliteConnection::connect(&format!("{url}?mode=rwc")).await.expect("a new file");
+            before("sqlite").await.run(&mut old).await.expect("the schema of the version before");
+            let attach = format!("attach database '{}' as newer", newer.display());
+            old.execute(AssertSqlSafe(attach)).await.expect("both at once");
+            copy(&mut old).await;
+            old.close().await.expect("it closes");
+        }
+        Engine::Postgres => {
+            let mut old = PgConnection::connect(url).await.expect("it answers");
+            old.execute("alter schema public rename to newer; create schema public").await.expect("it moves");
+            before("postgres").await.run(&mut old).await.expect("the schema of the version before");
+            copy(&mut old).await;
+            old.execute("drop schema newer cascade").await.expect("it goes");
+        }
+    }
+}
+
+async fn before(engine: &str) -> Migrator {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations").join(engine);
+    let mut all = Migrator::new(folder).await.expect("the migrations are there");
+    all.migrations.to_mut().retain(|migration| migration.version <= BEFORE);
+    all
+}
+
+async fn copy<C>(old: &mut C)
+where
+    for<'c> &'c mut C: Executor<'c>,
+{
+    for (table, columns) in TABLES {
+        let sql = match columns {
+            Some(columns) => format!("insert into {table} ({columns} from newer.{table}"),
+            None => format!("insert into {table} select * from newer.{table}"),
+        };
+        (&mut *old).execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{table}: {error}"));
+    }
+}
