@@ -11,6 +11,7 @@ use super::resident::{ById, Resident, Slice, Undo};
 use super::rows::{AccountRow, Appended, TransferRow};
 use super::{Entry, Failure};
 use crate::engine::{Engine, Posted};
+use foldhash::fast::RandomState;
 use ledger_core::{
     Command, Item, Key, LedgerId, Outcome, Receipt, Timestamp, TransferId, TransferReceipt, Verdict, codec,
 };
@@ -177,7 +178,7 @@ struct Changes {
     recent: Vec<TransferRow>,
     /// Where transfers began that this batch began.
     begun: ById<TransferId, i64>,
-    kept: HashSet<Key>,
+    kept: HashSet<Key, RandomState>,
 }
 
 impl Changes {
@@ -194,7 +195,7 @@ impl Changes {
             governed: vec![],
             recent: vec![],
             begun: ById::default(),
-            kept: HashSet::new(),
+            kept: HashSet::default(),
         }
     }
 

@@ -8,6 +8,7 @@ use super::resident::{ById, Resident};
 use super::rows::{self, TransferRow};
 use super::{Book, Entry};
 use crate::store::{Db, Error, Tx};
+use foldhash::fast::RandomState;
 use ledger_core::{AccountId, Command, Item, Key, LedgerId, Timestamp, TransferId};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
@@ -21,7 +22,7 @@ pub(super) struct Loaded {
     pub(super) places: Vec<u32>,
     pub(super) transfers: ById<TransferId, TransferRow>,
     /// Keys that an earlier batch kept.
-    pub(super) known: HashSet<Key>,
+    pub(super) known: HashSet<Key, RandomState>,
     /// The last id that was made.
     pub(super) minted: IdOrder,
 }
@@ -111,7 +112,9 @@ pub(super) fn entries(waiting: &[Waiting]) -> impl Iterator<Item = &Entry> {
 
 /// What earlier batches kept of the commands' keys.
 async fn keys(source: &mut Source<'_>, before: Before<'_>, items: &[Item]) -> Result<ById<Key, Kept>, Error> {
-    let keys: BTreeSet<Key> = items.iter().filter_map(|item| key_of(&item.command)).collect();
+    let mut keys: Vec<Key> = items.iter().filter_map(|item| key_of(&item.command)).collect();
+    keys.sort_unstable();
+    keys.dedup();
     let (mut kept, mut unknown) = (ById::default(), vec![]);
     {
         let resident = super::locked(before.resident);

@@ -198,18 +198,21 @@ impl Prepared<'_> {
     }
 
     fn read_into(&mut self, into: &mut Vec<Row>) -> Result<(), Error> {
-        let columns: Arc<[String]> = match into.first() {
-            Some(Row::Here(row)) => Arc::clone(&row.columns),
-            _ => self.statement.column_names().into_iter().map(str::to_owned).collect(),
+        let mut columns: Option<Arc<[String]>> = match into.first() {
+            Some(Row::Here(row)) => Some(Arc::clone(&row.columns)),
+            _ => None,
         };
         let mut found = self.statement.raw_query();
         while let Some(row) = found.next()? {
+            // Most keys that are looked for are new: only where there is a row are its columns worth naming.
+            let names = || row.as_ref().column_names().into_iter().map(str::to_owned).collect();
+            let columns = Arc::clone(columns.get_or_insert_with(names));
             let value = |place| row.get_ref(place).map(rusqlite::types::Value::try_from);
             let mut values = Vec::with_capacity(columns.len());
             for place in 0..columns.len() {
                 values.push(value(place)?.map_err(|error| Error::Corrupt(error.to_string()))?);
             }
-            into.push(Row::Here(LocalRow { columns: Arc::clone(&columns), values }));
+            into.push(Row::Here(LocalRow { columns, values }));
         }
         Ok(())
     }
