@@ -3,8 +3,8 @@
 use crate::bare_postgres::BarePostgres;
 use crate::bare_sqlite::BareSqlite;
 use crate::contest::{Side, in_turns};
-use crate::database::Engine;
-use crate::ledger::{Bed, FORMS, Form};
+use crate::database::{Database, Engine};
+use crate::ledger::{Bed, FORMS, Form, Proof};
 use crate::plan::Plan;
 use crate::posting_side::PostingSide;
 use crate::report::{Row, Table, Target, grouped};
@@ -68,13 +68,15 @@ pub(crate) fn run(case: &Case, plan: &Plan, runtime: &Runtime) -> anyhow::Result
 }
 
 fn measure(case: &Case, plan: &Plan, runtime: &Runtime, size: usize, table: &mut Table) -> anyhow::Result<()> {
-    let database = case.engine.fresh(runtime)?;
-    let mut hosts = vec![runtime.block_on(Bed::open(&database.url, plan.few))?];
-    while hosts.len() < case.hosts {
-        hosts.push(runtime.block_on(hosts[0].beside(&database.url))?);
+    // A database for each: keys are written behind, and would be paid for by whoever comes after.
+    let mut stands = vec![];
+    for _ in FORMS {
+        stands.push(Stand::new(case, runtime, plan.few)?);
     }
     let mut bare = Bare::all(case.engine, runtime, plan.few, size)?;
-    let mut hesabu = FORMS.map(|form| PostingSide::new(runtime.handle(), &hosts, size, form));
+    let hesabu = FORMS.iter().zip(&stands);
+    let mut hesabu: Vec<PostingSide> =
+        hesabu.map(|(form, stand)| PostingSide::new(runtime.handle(), &stand.hosts, size, *form)).collect();
     let mut sides: Vec<&mut dyn Side> = hesabu.iter_mut().map(|side| side as &mut dyn Side).collect();
     sides.extend(bare.iter_mut().map(|(_, bare)| bare.side()));
     let words = grouped(u64::try_from(size)?);
@@ -96,15 +98,40 @@ fn measure(case: &Case, plan: &Plan, runtime: &Runtime, size: usize, table: &mut
         bare.prove_and_remove(runtime)?;
     }
     drop(hesabu);
-    for host in hosts.drain(1..) {
-        runtime.block_on(host.close());
+    for (form, stand) in FORMS.iter().zip(stands) {
+        let proof = stand.prove_and_remove(runtime)?;
+        table.note(format!("Batches of {words}, {}: {proof}.", form.words()));
     }
-    for host in hosts {
-        let proof = runtime.block_on(host.prove())?;
-        table.note(format!("Batches of {words}: {proof}."));
-        runtime.block_on(host.close());
+    Ok(())
+}
+
+/// A database and the hosts that post to it.
+struct Stand {
+    database: Database,
+    hosts: Vec<Bed>,
+}
+
+impl Stand {
+    fn new(case: &Case, runtime: &Runtime, accounts: u64) -> anyhow::Result<Stand> {
+        let database = case.engine.fresh(runtime)?;
+        let mut hosts = vec![runtime.block_on(Bed::open(&database.url, accounts))?];
+        while hosts.len() < case.hosts {
+            hosts.push(runtime.block_on(hosts[0].beside(&database.url))?);
+        }
+        Ok(Stand { database, hosts })
     }
-    database.remove(runtime)
+
+    fn prove_and_remove(mut self, runtime: &Runtime) -> anyhow::Result<Proof> {
+        for host in self.hosts.drain(1..) {
+            runtime.block_on(host.close());
+        }
+        let proof = runtime.block_on(self.hosts[0].prove())?;
+        for host in self.hosts {
+            runtime.block_on(host.close());
+        }
+        self.database.remove(runtime)?;
+        Ok(proof)
+    }
 }
 
 impl Bare {
