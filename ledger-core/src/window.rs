@@ -1,7 +1,21 @@
 //! How much may pass in a day, a week or a month: limits on an account's movements, and what of them is used.
 //!
-//! A movement is counted when it takes hold: an immediate transfer when it is posted, a hold when it reserves, a request when it is accepted.
-//! What a hold gives back is given back to the window that counted it, as long as that is the running one.
+//! The rules, which say what a limit means:
+//!
+//! - **Counting.** A movement counts once, with its amount, at the instant at which it takes hold: an immediate transfer when it is posted, a
+//!   hold when it reserves, a request when it is accepted. Both sides count it: the payer's windows *out*, the payee's *in*. What is refused,
+//!   declined, withdrawn or only asked for counts nowhere.
+//! - **Capturing** a hold does not count again and cannot be refused by a window, in whichever period it happens: who reserved within the
+//!   limit may rely on it.
+//! - **Giving back.** A hold that is released or expired gives back its amount and its place in the number of movements; one that is captured
+//!   in part gives back the rest of the amount, and stays a movement. Only the running period gets anything back, and only from a hold that
+//!   it counted; what was used in a period that is over is over.
+//! - **Periods** are civil days, weeks from Monday and months, at a fixed offset from UTC. A new one begins with nothing used.
+//! - **Setting** a limit in the middle of a period counts from then on: what passed before is not in it, and is not given back to it. Moving
+//!   the maxima of a limit that is there keeps what was used, also when that is more than the new maxima; nothing passes then until the next
+//!   period. So does moving midnight. Taking a limit away and setting it again begins with nothing used.
+//! - **In doubt, the limit holds.** A hold of the very instant at which the window was set may be from before it, and is not given back. A
+//!   clock that goes back does not bring a period back: the later one goes on.
 
 use crate::{AccountId, Amount, Date, Period, SetWindow, Timestamp, Transfer, TransferKind, TransferState, UtcOffset};
 
@@ -34,7 +48,7 @@ pub struct Window {
     pub used_count: u32,
     /// The first day of the window that `used_amount` and `used_count` count. Later ones have used nothing.
     pub began: Date,
-    /// Since when it counts: when it was set, or midnight was moved. What began before is not in it, so it cannot be given back to it.
+    /// When it was set, or its midnight moved. Holds from before are not in it, so they cannot be given back to it.
     pub since: Timestamp,
     /// Where midnight is.
     pub offset: UtcOffset,
@@ -117,7 +131,7 @@ impl Window {
     fn giving_back(&self, counted_at: Timestamp, minor: i64, count: u32, now: Timestamp) -> Window {
         let running = self.at(now);
         let counted_in = self.period.first_day(Date::of(counted_at, self.offset));
-        if counted_at < self.since || counted_in != running.began {
+        if counted_at <= self.since || counted_in != running.began {
             return *self;
         }
         let used_amount = Amount::clamped_to_positive(running.used_amount.minor() - minor);

@@ -208,6 +208,7 @@ impl Desk {
             appended: vec![],
             settled: vec![],
             counts: [0; 3],
+            windows: vec![],
             behind,
         };
         let written = bulk::write_alone(&self.db, &write).await?.ok_or(Failure::Lost)?;

@@ -4,7 +4,7 @@ use super::bulk::LEASE;
 use super::resident::Resident;
 use super::rows::AccountRow;
 use crate::store::Db;
-use ledger_core::AccountId;
+use ledger_core::{AccountId, Window};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -38,13 +38,13 @@ impl Default for Shared {
 }
 
 impl Shared {
-    /// The account as this lane has it, once that is durable; `None` when the database must be asked.
-    pub(super) async fn account(&self, id: AccountId) -> Option<AccountRow> {
+    /// The account as this lane has it, with its windows, once that is durable; `None` when the database must be asked.
+    pub(super) async fn account(&self, id: AccountId) -> Option<(AccountRow, Vec<Window>)> {
         let mut durable = self.durable.subscribe();
         loop {
-            let (row, seen) = {
+            let (row, windows, seen) = {
                 let resident = super::locked(&self.resident);
-                (resident.account(id)?.clone(), *durable.borrow_and_update())
+                (resident.account(id)?.clone(), resident.windows.of(id).to_vec(), *durable.borrow_and_update())
             };
             if seen.owned_until.is_none_or(|until| until < Instant::now()) {
                 return None;
@@ -53,7 +53,7 @@ impl Shared {
                 |now: &Durable| now.generation != seen.generation || now.owned_until.is_none() || now.seq >= row.as_of;
             let now = *durable.wait_for(settled).await.ok()?;
             if now.generation == seen.generation && now.seq >= row.as_of {
-                return Some(row);
+                return Some((row, windows));
             }
         }
     }

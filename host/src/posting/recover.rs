@@ -1,16 +1,17 @@
 //! Bringing rows that were written behind up to date: what the journal and `transfer` have after them is added.
 //!
-//! Nothing is decided again: each row of `transfer` says what it did to both accounts. Limits and status never lag, since rows
-//! are written at once when they change. That the result is what a replay gives is what `verify` proves.
+//! Nothing is decided again: each row of `transfer` says what it did to both accounts. Limits, status and windows never lag, since
+//! their rows are written at once when they change. That the result is what a replay gives is what `verify` proves.
 
 use super::bulk::Head;
 use super::history::Step;
 use super::idempotency::{self, Kept};
 use super::resident::{Mark, Resident};
 use super::rows::{self, AccountRow};
+use super::windows;
 use crate::store::{Db, Error, Row, Tx, Value};
 use const_format::concatcp;
-use ledger_core::{AccountId, Amount, Key, LedgerId, Timestamp, codec};
+use ledger_core::{AccountId, Amount, Key, LedgerId, Timestamp, Window, codec};
 
 /// Rows of `transfer` read at a time.
 const CHUNK: i64 = 8_192;
@@ -51,7 +52,9 @@ pub(super) async fn recover(
         let mut missing: Vec<AccountId> = parties().filter(|id| resident.place(*id).is_none()).collect();
         missing.sort_unstable();
         missing.dedup();
-        for row in rows::load_accounts(tx, ledger, &missing).await? {
+        let rows = rows::load_accounts(tx, ledger, &missing).await?;
+        resident.windows.admit(windows::load(tx, ledger, &rows).await?);
+        for row in rows {
             resident.admit(row);
         }
         for step in &steps {
@@ -129,13 +132,19 @@ fn kept(body: &[u8]) -> Result<Vec<Kept>, Error> {
     Ok(entries.iter().filter_map(|(item, verdict)| Kept::of(&item.command, verdict, at)).collect())
 }
 
-/// An account as the database has it, with what its row does not have yet.
+/// An account as the database has it, with what its row does not have yet, and its windows.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<AccountRow>, Error> {
+pub(super) async fn account(
+    db: &Db,
+    ledger: LedgerId,
+    id: AccountId,
+) -> Result<Option<(AccountRow, Vec<Window>)>, Error> {
     let mut tx = db.begin_read().await?;
-    let Some(mut row) = rows::load_accounts(&mut tx, ledger, &[id]).await?.pop() else { return Ok(None) };
+    let mut rows = rows::load_accounts(&mut tx, ledger, &[id]).await?;
+    let windows = windows::load(&mut tx, ledger, &rows).await?;
+    let Some(mut row) = rows.pop() else { return Ok(None) };
     let marks = "select flushed_position, last_position from ledger where ledger_id = $1";
     let marks = tx.fetch_optional(marks, vec![ledger.0.into()]).await?.ok_or_else(lost)?;
     let (flushed, last) = (marks.int("flushed_position")?, marks.int("last_position")?);
@@ -149,5 +158,5 @@ pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<
             redo(&mut row, &step, balance)?;
         }
     }
-    Ok(Some(row))
+    Ok(Some((row, windows)))
 }

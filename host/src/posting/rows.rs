@@ -52,7 +52,7 @@ pub(super) async fn load_accounts(tx: &mut Tx, ledger: LedgerId, ids: &[AccountI
     let keys: Vec<Value> = ids.iter().map(|id| id.0.into()).collect();
     let rows = tx
         .fetch_among(
-            "select account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+            "select account_id, balance, held_out, held_in, floor, ceiling, status, windowed, as_of,
                     last_position, entries, begun, posted, ended, spine
              from account where ledger_id = $1 and account_id",
             &[ledger.0.into()],
@@ -74,6 +74,7 @@ pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {
             floor: amount(row, "floor")?,
             ceiling: amount(row, "ceiling")?,
             status: status(row.int("status")?)?,
+            windowed: row.bool("windowed")?,
         },
         chain: Chain::stored(row.int("entries")?, totals, &row.bytes("spine")?)
             .filter(|chain| row.int("last_position").is_ok_and(|position| position == chain.last_position()))

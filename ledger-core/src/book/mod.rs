@@ -17,6 +17,8 @@ pub struct Book {
     changed: Vec<Change>,
     account_places: Index,
     windows: Windows,
+    /// How many of the accounts said when they were loaded that they have windows.
+    windowed: usize,
     /// As loaded, then those that were begun since.
     transfers: Vec<Transfer>,
     transfer_places: Index,
@@ -52,9 +54,10 @@ pub enum BookError {
     AccountTwice(AccountId),
     /// The transfer is in it already.
     TransferTwice(TransferId),
-    /// A window of this account is in it already, limits nothing, or has no account; or the account says that it has windows and there are
-    /// none, or the other way round.
-    Windows(AccountId),
+    /// The window is in it already, limits nothing, or belongs to no account that says it has windows.
+    Window(AccountId, Direction, Period),
+    /// The account says that it has windows, and there is none.
+    WindowMissing(AccountId),
 }
 
 impl Book {
@@ -92,6 +95,7 @@ impl Book {
             changed: Vec::new(),
             account_places: Index::with_room(accounts),
             windows: Windows::default(),
+            windowed: 0,
             transfers: Vec::with_capacity(transfers),
             transfer_places: Index::with_room(transfers),
             sum: 0,
@@ -102,11 +106,12 @@ impl Book {
     pub(crate) fn load_account(&mut self, account: Account) -> Result<(), BookError> {
         let free = self.find(account.id).err().ok_or(BookError::AccountTwice(account.id))?;
         self.add_account(free, account);
+        self.windowed += usize::from(account.windowed);
         Ok(())
     }
 
     pub(crate) fn load_window(&mut self, window: Window) -> Result<(), BookError> {
-        let refused = BookError::Windows(window.account);
+        let refused = BookError::Window(window.account, window.direction, window.period);
         let place = self.find(window.account).map_err(|_| refused)?;
         let at = self.windows.at(place, window.direction, window.period);
         if !self.accounts[place].windowed || !window.limits() || self.windows.held(at).window.is_some() {
@@ -118,9 +123,12 @@ impl Book {
 
     /// After the last window: no account may be without the windows that it says it has, for it would be without limits.
     pub(crate) fn windows_are_those_of_accounts(&self) -> Result<(), BookError> {
+        if self.windows.accounts() == self.windowed {
+            return Ok(());
+        }
         let mut windowed = self.accounts.iter().enumerate().filter(|(_, account)| account.windowed);
         match windowed.find(|(place, _)| !self.has_windows(*place)) {
-            Some((_, account)) => Err(BookError::Windows(account.id)),
+            Some((_, account)) => Err(BookError::WindowMissing(account.id)),
             None => Ok(()),
         }
     }

@@ -76,6 +76,11 @@ impl Windows {
         self.sixes.truncate(account);
     }
 
+    /// How many accounts have room for windows here.
+    pub(super) fn accounts(&self) -> usize {
+        self.windows.len() / WINDOWS_MAX
+    }
+
     /// Every window that limits anything, in no order.
     pub(super) fn all(&self) -> impl Iterator<Item = &Window> {
         self.windows.iter().filter_map(|held| held.window.as_ref()).filter(|window| window.limits())

@@ -91,6 +91,9 @@ impl<'a> AnswerReader<'a> {
         let place = reader.count()?;
         let before = before(place).ok_or_else(|| reader.wrong())?;
         let flags = reader.flags(HAS_TERMS | WINDOWED)?;
+        if flags == WINDOWED {
+            return Err(reader.wrong());
+        }
         let fixed = reader.chunk::<24>()?;
         let amount = |at| amount::<LittleEndian, 24>(fixed, at);
         let account = || {

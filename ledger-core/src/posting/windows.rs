@@ -24,13 +24,7 @@ pub(super) fn there_are(book: &Book, payer: usize, payee: usize) -> bool {
 }
 
 /// The guards: no running window of either account may be passed.
-pub(super) fn allow(
-    book: &Book,
-    payer: usize,
-    payee: usize,
-    amount: Amount,
-    now: Timestamp,
-) -> Result<(), Rejection> {
+pub(super) fn allow(book: &Book, payer: usize, payee: usize, amount: Amount, now: Timestamp) -> Result<(), Rejection> {
     let (available, may_pay) = left(book, payer, Direction::Out, now);
     if let Some(available) = available.filter(|available| amount > *available) {
         return Err(Rejection::PayerWindowAmountExceeded { available });

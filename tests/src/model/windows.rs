@@ -2,12 +2,62 @@
 
 use super::past::{Event, Past};
 use ledger_core::{
-    AccountId, Amount, Date, Direction, Period, SetWindow, Timestamp, Transfer, TransferKind, TransferState, UtcOffset,
-    Window,
+    AccountId, Amount, Date, Direction, Period, Rejection, SetWindow, Timestamp, Transfer, TransferKind, TransferState,
+    UtcOffset, Window,
 };
 
 const DAY: i64 = 86_400_000_000;
 const MINUTE: i64 = 60_000_000;
+
+/// What the windows of payer and payee have against letting `amount` pass.
+pub(super) fn against(
+    past: &Past,
+    payer: AccountId,
+    payee: AccountId,
+    amount: Amount,
+    now: Timestamp,
+) -> Vec<Rejection> {
+    let mut against = Vec::new();
+    let (available, may_pay) = left(past, payer, Direction::Out, now);
+    against.extend(
+        available.filter(|left| amount > *left).map(|available| Rejection::PayerWindowAmountExceeded { available }),
+    );
+    against.extend((!may_pay).then_some(Rejection::PayerWindowCountExceeded));
+    let (room, may_be_paid) = left(past, payee, Direction::In, now);
+    against.extend(room.filter(|left| amount > *left).map(|room| Rejection::PayeeWindowAmountExceeded { room }));
+    against.extend((!may_be_paid).then_some(Rejection::PayeeWindowCountExceeded));
+    against
+}
+
+/// The least that any window leaves, and whether each lets one more pass.
+fn left(past: &Past, account: AccountId, direction: Direction, now: Timestamp) -> (Option<Amount>, bool) {
+    let (mut least, mut once_more) = (None, true);
+    for mut window in of(past, account).filter(|window| window.direction == direction) {
+        begin_again_if_over(&mut window, now);
+        if let Some(max) = window.max_amount {
+            let left = Amount::new((max.minor() - window.used_amount.minor()).max(0)).expect("in range");
+            least = Some(least.map_or(left, |least: Amount| least.min(left)));
+        }
+        once_more &= window.max_count.is_none_or(|max| window.used_count < max);
+    }
+    (least, once_more)
+}
+
+/// Whether any window limits an account: one was set and not taken away again.
+pub(super) fn any(past: &Past, account: AccountId) -> bool {
+    let mut limits = Vec::new();
+    for event in past.events() {
+        if let Event::Windowed { set, .. } = event
+            && set.account == account
+        {
+            limits.retain(|limit| *limit != (set.direction, set.period));
+            if set.max_amount.is_some() || set.max_count.is_some() {
+                limits.push((set.direction, set.period));
+            }
+        }
+    }
+    !limits.is_empty()
+}
 
 /// The windows that limit an account, in the order of directions and periods, each as the last movement left it.
 pub(super) fn of(past: &Past, account: AccountId) -> impl Iterator<Item = Window> {
@@ -107,7 +157,7 @@ fn settle(window: &mut Window, transfer: &Transfer, state: TransferState, moved:
     };
     let running = first_day(window.period, at, window.offset).max(window.began);
     let counted_in = first_day(window.period, transfer.created_at, window.offset);
-    if transfer.created_at >= window.since && counted_in == running {
+    if transfer.created_at > window.since && counted_in == running {
         begin_again_if_over(window, at);
         let used = window.used_amount.minor() - given_back;
         window.used_amount = Amount::new(used.max(0)).expect("in range");
@@ -115,11 +165,11 @@ fn settle(window: &mut Window, transfer: &Transfer, state: TransferState, moved:
     }
 }
 
-/// Day by day from 1 January 1968, which was a Monday.
+/// Day by day from 1 December 1969, which was a Monday.
 fn first_day(period: Period, at: Timestamp, offset: UtcOffset) -> Date {
     let today = (at.0 + i64::from(offset.minutes()) * MINUTE).div_euclid(DAY);
-    let (mut date, mut monday, mut first_of_month) = (-731, -731, -731);
-    let (mut year, mut month, mut day) = (1968, 1, 1);
+    let (mut date, mut monday, mut first_of_month) = (-31, -31, -31);
+    let (mut year, mut month, mut day) = (1969, 12, 1);
     while date < today {
         date += 1;
         day += 1;
@@ -131,7 +181,7 @@ fn first_day(period: Period, at: Timestamp, offset: UtcOffset) -> Date {
         if month > 12 {
             (year, month) = (year + 1, 1);
         }
-        if (date + 731) % 7 == 0 {
+        if date == monday + 7 {
             monday = date;
         }
     }

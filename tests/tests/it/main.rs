@@ -21,3 +21,4 @@ mod hosts; // several servers, and a database that goes away
 mod engine; // hostile components
 mod journal; // one byte changed
 mod lanes; // keys that meet, lanes that die, damage
+mod windows; // what may pass in a period, after crashes

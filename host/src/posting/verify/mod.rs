@@ -9,6 +9,7 @@
 //! elsewhere can tell.
 
 mod accounts; // each account's row
+mod windows; // each window's
 
 use crate::engine::{Book, Engine, EngineError};
 use crate::posting::find;
@@ -18,11 +19,12 @@ use crate::posting::journal::{self, Hash};
 use crate::posting::ledgers::POSITIONS;
 use crate::posting::resident::Mark;
 use crate::posting::rows::AccountRow;
+use crate::posting::windows::WindowKey;
 use crate::posting::{Ledger, ledgers, memo_digest};
 use crate::store::{Db, Error, Row, Tx};
 use ledger_core::{
     Account, AccountId, Amount, Command, Item, Key, LedgerId, Receipt, Timestamp, Transfer, TransferId,
-    TransferReceipt, Verdict, codec,
+    TransferReceipt, Verdict, Window, codec,
 };
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -125,6 +127,7 @@ struct Replay<'l> {
     records: i64,
     steps: i64,
     accounts: BTreeMap<AccountId, AccountRow>,
+    windows: BTreeMap<WindowKey, Window>,
     pending: BTreeMap<TransferId, Pending>,
     /// Transfers that never began and whose keys are kept.
     refused: BTreeMap<TransferId, Transfer>,
@@ -167,6 +170,7 @@ impl<'l> Replay<'l> {
             records: 0,
             steps: ledger.first_position(),
             accounts: BTreeMap::new(),
+            windows: BTreeMap::new(),
             pending: BTreeMap::new(),
             refused: BTreeMap::new(),
             keys: 0,
@@ -216,6 +220,7 @@ impl<'l> Replay<'l> {
         self.read_accounts_when_due(&mut tx).await?;
         self.compare_head(&mut tx).await?;
         self.replayed = true;
+        self.compare_windows(&mut tx).await?;
         self.compare_accounts()
     }
 
@@ -256,6 +261,7 @@ impl<'l> Replay<'l> {
             let row = self.accounts.entry(account.id).or_insert_with(|| AccountRow::new(account));
             (row.account, row.as_of) = (account, seq);
         }
+        self.change_windows(&posted.windows);
         self.compare_keys(tx, now, &entries).await?;
         let extent = [("first_position", first_position), ("last_position", self.steps)];
         for (column, value) in extent {
@@ -278,6 +284,7 @@ impl<'l> Replay<'l> {
                 Command::OpenAccount(open) => drop(accounts.insert(open.account)),
                 Command::SetLimits(limits) => drop(accounts.insert(limits.account)),
                 Command::SetStatus(status) => drop(accounts.insert(status.account)),
+                Command::SetWindow(window) => drop(accounts.insert(window.account)),
                 Command::Create(create) => {
                     accounts.extend([create.payer, create.payee]);
                     transfers.extend(self.refused.get(&create.id).map(|transfer| (create.id, *transfer)));
@@ -300,8 +307,12 @@ impl<'l> Replay<'l> {
                 transfers.insert(row.transfer.id, row.transfer);
             }
         }
+        let accounts: Vec<Account> =
+            accounts.iter().filter_map(|id| self.accounts.get(id)).map(|row| row.account).collect();
+        let windowed = accounts.iter().filter(|account| account.windowed);
         Ok(Book {
-            accounts: accounts.iter().filter_map(|id| self.accounts.get(id)).map(|row| row.account).collect(),
+            windows: windowed.flat_map(|account| self.windows_of(account.id)).copied().collect(),
+            accounts,
             transfers: transfers.into_values().collect(),
         })
     }
