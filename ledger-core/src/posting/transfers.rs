@@ -1,6 +1,6 @@
 //! What happens to a transfer: it begins, and what waits is settled.
 
-use super::{Decision, Done};
+use super::{Decision, Done, windows};
 use crate::{
     Account, AccountStatus, Action, Amount, Book, Create, Rejection, Settle, Timestamp, Transfer, TransferKind,
     TransferState,
@@ -26,6 +26,9 @@ pub(super) fn create(book: &mut Book, create: &Create, now: Timestamp) -> Decisi
     // A request reserves nothing, so nothing limits it before the payer accepts, unless it is wanted so.
     if create.kind != TransferKind::Request || create.payable_now {
         within(create.amount, book.at(payer).available(), book.at(payee).room())?;
+        if windows::there_are(book, payer, payee) {
+            windows::allow(book, payer, payee, create.amount, now)?;
+        }
     }
     // Nothing can fail from here on.
     match create.kind {
@@ -39,6 +42,9 @@ pub(super) fn create(book: &mut Book, create: &Create, now: Timestamp) -> Decisi
         TransferKind::Request => {}
     }
     let transfer = book.begin(free, Transfer::begun(create, now));
+    if windows::there_are(book, payer, payee) {
+        windows::count(book, payer, payee, transfer, now);
+    }
     Ok(Done::Transfer { transfer, payer, payee })
 }
 
@@ -83,6 +89,9 @@ pub(super) fn settle(book: &mut Book, settle: &Settle, now: Timestamp) -> Decisi
         Action::Accept => {
             both_open(book.at(payer), book.at(payee))?;
             within(after.moved, book.at(payer).available(), book.at(payee).room())?;
+            if windows::there_are(book, payer, payee) {
+                windows::allow(book, payer, payee, after.moved, now)?;
+            }
         }
         Action::Release | Action::Decline | Action::Withdraw | Action::Expire => {}
     }
@@ -97,6 +106,9 @@ pub(super) fn settle(book: &mut Book, settle: &Settle, now: Timestamp) -> Decisi
         move_money(book, payer, payee, after.moved);
     }
     *book.change_transfer(place) = after;
+    if windows::there_are(book, payer, payee) {
+        windows::count(book, payer, payee, place, now);
+    }
     Ok(Done::Transfer { transfer: place, payer, payee })
 }
 

@@ -25,3 +25,4 @@ mod journal; // one byte changed
 mod migration; // an older database
 mod ahead; // what is decided before the last batch is durable, and who owns a ledger
 mod lanes; // keys that meet, lanes that die, damage
+mod windows; // what may pass in a period, after crashes

@@ -102,6 +102,7 @@ impl Replay<'_> {
         for account in posted.accounts {
             self.accounts.set(account, seq);
         }
+        posted.windows.iter().for_each(|window| self.windows.change(*window));
         for (column, found, right) in
             [("first_position", record.first_position, before), ("last_position", record.reached.steps, steps)]
         {
@@ -118,6 +119,7 @@ impl Replay<'_> {
     fn ask(&mut self, record: &Record, older: &ById<TransferId, TransferRow>) {
         let Asked { book, items, places } = &mut self.asked;
         book.accounts.clear();
+        book.windows.clear();
         book.transfers.clear();
         items.clear();
         places.clear();
@@ -129,6 +131,7 @@ impl Replay<'_> {
                 Command::OpenAccount(open) => [ask(open.account), None],
                 Command::SetLimits(limits) => [ask(limits.account), None],
                 Command::SetStatus(status) => [ask(status.account), None],
+                Command::SetWindow(window) => [ask(window.account), None],
                 Command::Create(create) => {
                     let refused = create.key.and_then(|key| self.refused.get(&key).copied());
                     let waits = || self.waiting.get(&create.id).map(|waits| waits.transfer);
@@ -145,6 +148,9 @@ impl Replay<'_> {
                     None => [None, None],
                 },
             });
+        }
+        for account in book.accounts.iter().filter(|account| account.windowed) {
+            book.windows.extend_from_slice(self.windows.of(account.id));
         }
         // A transfer that several commands are about is asked about once.
         book.transfers.sort_unstable_by_key(|transfer| transfer.id);
