@@ -45,6 +45,38 @@ async fn the_largest_batch_fits_its_limits() {
     assert_eq!(posted.accounts.len(), 2 * BATCH_MAX);
 }
 
+/// A batch of as many accounts as can be, each with all six windows.
+#[test]
+fn the_most_windows_fit_the_limits() {
+    let engine = Engine::load(COMPONENT).unwrap();
+    let open = |id| Account { windowed: true, ..Account::open(AccountId(id), amount(-100), amount(500)) };
+    let accounts: Vec<Account> = (0..2 * BATCH_MAX as u128).map(open).collect();
+    let limit = |account, direction, period| {
+        let (max_amount, max_count, offset) = (Some(amount(100)), Some(1), UtcOffset::UTC);
+        Window::set(None, &SetWindow { account, direction, period, max_amount, max_count, offset }, Timestamp(0))
+    };
+    let mut windows = vec![];
+    for account in &accounts {
+        for direction in [Direction::Out, Direction::In] {
+            windows
+                .extend([Period::Day, Period::Week, Period::Month].map(|period| limit(account.id, direction, period)));
+        }
+    }
+    let batch: Vec<Item> = (0..BATCH_MAX as u128).map(|n| pay(n, 2 * n, 2 * n + 1, 100)).collect();
+    let book = Book { accounts, windows, ..Book::default() };
+    let mut question = vec![];
+    crossing::question(&mut question, &book.accounts, &book.windows, &book.transfers, &batch, Timestamp(1));
+    let (mut store, post) = engine.inner.instance(book.accounts.len() + book.windows.len() + batch.len()).unwrap();
+    let full = store.get_fuel().unwrap();
+    post.call(&mut store, (&question,)).unwrap().0.unwrap();
+    let used = full - store.get_fuel().unwrap();
+    println!("{used} of {full} fuel");
+    assert!(used < full / 5, "{used} of {full} fuel is too near to the limit");
+    let posted = engine.post_here(&book, &batch, Timestamp(1)).unwrap();
+    assert!(posted.outcomes.iter().all(Result::is_ok));
+    assert_eq!(posted.windows.len(), 6 * BATCH_MAX);
+}
+
 #[tokio::test]
 async fn preview_changes_nothing_and_says_the_same() {
     let engine = Engine::load(COMPONENT).unwrap();

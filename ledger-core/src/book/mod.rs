@@ -17,8 +17,6 @@ pub struct Book {
     changed: Vec<Change>,
     account_places: Index,
     windows: Windows,
-    /// How many of the accounts said when they were loaded that they have windows.
-    windowed: usize,
     /// As loaded, then those that were begun since.
     transfers: Vec<Transfer>,
     transfer_places: Index,
@@ -95,7 +93,6 @@ impl Book {
             changed: Vec::new(),
             account_places: Index::with_room(accounts),
             windows: Windows::default(),
-            windowed: 0,
             transfers: Vec::with_capacity(transfers),
             transfer_places: Index::with_room(transfers),
             sum: 0,
@@ -106,7 +103,6 @@ impl Book {
     pub(crate) fn load_account(&mut self, account: Account) -> Result<(), BookError> {
         let free = self.find(account.id).err().ok_or(BookError::AccountTwice(account.id))?;
         self.add_account(free, account);
-        self.windowed += usize::from(account.windowed);
         Ok(())
     }
 
@@ -123,17 +119,20 @@ impl Book {
 
     /// After the last window: no account may be without the windows that it says it has, for it would be without limits.
     pub(crate) fn windows_are_those_of_accounts(&self) -> Result<(), BookError> {
-        if self.windows.accounts() == self.windowed {
-            return Ok(());
-        }
         let mut windowed = self.accounts.iter().enumerate().filter(|(_, account)| account.windowed);
-        match windowed.find(|(place, _)| !self.has_windows(*place)) {
+        match windowed.find(|(place, _)| !self.is_windowed(*place)) {
             Some((_, account)) => Err(BookError::WindowMissing(account.id)),
             None => Ok(()),
         }
     }
 
-    fn has_windows(&self, place: usize) -> bool {
+    /// Whether any account may have windows.
+    #[inline]
+    pub(crate) fn has_windows(&self) -> bool {
+        !self.windows.is_empty()
+    }
+
+    fn is_windowed(&self, place: usize) -> bool {
         [Direction::Out, Direction::In].iter().any(|direction| self.windows.of(place, *direction).next().is_some())
     }
 
@@ -180,12 +179,21 @@ impl Book {
 
     /// All windows that limit an account, in the order of the accounts' ids, then of directions and periods.
     pub fn windows(&self) -> impl Iterator<Item = &Window> {
-        windows_in_order(self.windows.all().collect())
+        self.accounts().filter(|account| account.windowed).flat_map(|account| {
+            let place = self.find(account.id).ok();
+            place
+                .into_iter()
+                .flat_map(|place| self.windows_of(place, Direction::Out).chain(self.windows_of(place, Direction::In)))
+        })
     }
 
     /// The windows that a command set, counted in or gave back to, in the same order. One that was taken away has no maxima.
     pub fn changed_windows(&self) -> impl Iterator<Item = &Window> {
-        windows_in_order(self.windows.changed().map(|(_, window)| window).collect())
+        // A window does not change but with its account.
+        self.changed_accounts().flat_map(|account| {
+            let place = self.find(account.id).ok();
+            place.into_iter().flat_map(|place| self.windows.changed_of(place))
+        })
     }
 
     /// The windows that commands changed, with the places of their accounts, in the order of the places.
@@ -280,7 +288,7 @@ impl Book {
     pub(crate) fn set_window(&mut self, place: usize, window: Window) {
         let at = self.windows.at(place, window.direction, window.period);
         self.put_window(at, window);
-        let windowed = self.has_windows(place);
+        let windowed = self.is_windowed(place);
         self.set_terms(place).windowed = windowed;
     }
 
@@ -385,9 +393,4 @@ fn in_order(mut accounts: Vec<&Account>) -> impl Iterator<Item = &Account> {
         accounts.sort_unstable_by_key(|account| account.id);
     }
     accounts.into_iter()
-}
-
-fn windows_in_order(mut windows: Vec<&Window>) -> impl Iterator<Item = &Window> {
-    windows.sort_unstable_by_key(|window| (window.account, window.direction, window.period));
-    windows.into_iter()
 }

@@ -27,15 +27,21 @@ pub(super) struct Held {
 }
 
 impl Windows {
+    /// True until the first window comes.
+    #[inline]
+    pub(super) const fn is_empty(&self) -> bool {
+        self.windows.is_empty()
+    }
+
+    /// Where the windows of an account begin, if it has room for any.
+    fn start(&self, account: usize) -> Option<usize> {
+        self.sixes.get(account).filter(|six| **six != NONE).map(|six| *six as usize * WINDOWS_MAX)
+    }
+
     /// Where the windows of an account are for one direction.
     fn range(&self, account: usize, direction: Direction) -> core::ops::Range<usize> {
-        match self.sixes.get(account) {
-            None | Some(&NONE) => 0..0,
-            Some(six) => {
-                let start = *six as usize * WINDOWS_MAX + number(direction, Period::Day);
-                start..start + WINDOWS_MAX / 2
-            }
-        }
+        let start = self.start(account).map(|start| start + number(direction, Period::Day));
+        start.map_or(0..0, |start| start..start + WINDOWS_MAX / 2)
     }
 
     /// The windows of an account for one direction that limit anything, from the shortest, with where they are.
@@ -76,24 +82,15 @@ impl Windows {
         self.sixes.truncate(account);
     }
 
-    /// How many accounts have room for windows here.
-    pub(super) fn accounts(&self) -> usize {
-        self.windows.len() / WINDOWS_MAX
-    }
-
-    /// Every window that limits anything, in no order.
-    pub(super) fn all(&self) -> impl Iterator<Item = &Window> {
-        self.windows.iter().filter_map(|held| held.window.as_ref()).filter(|window| window.limits())
-    }
-
     /// Every window that a command changed, with the place of its account, in the order of the places. One that was taken away has no maxima.
     pub(super) fn changed(&self) -> impl Iterator<Item = (usize, &Window)> {
-        let accounts = self.sixes.iter().enumerate().filter(|(_, six)| **six != NONE);
-        accounts.flat_map(|(account, six)| {
-            let start = *six as usize * WINDOWS_MAX;
-            let held = self.windows[start..start + WINDOWS_MAX].iter().filter(|held| held.changed);
-            held.filter_map(move |held| held.window.as_ref().map(|window| (account, window)))
-        })
+        (0..self.sixes.len()).flat_map(|account| self.changed_of(account).map(move |window| (account, window)))
+    }
+
+    /// Those of one account.
+    pub(super) fn changed_of(&self, account: usize) -> impl Iterator<Item = &Window> {
+        let six = self.start(account).map_or(&[][..], |start| &self.windows[start..start + WINDOWS_MAX]);
+        six.iter().filter(|held| held.changed).filter_map(|held| held.window.as_ref())
     }
 }
 

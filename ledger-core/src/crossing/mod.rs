@@ -11,7 +11,7 @@
 //! | transfer | kind, state, flags (2 expiry, 4 memo), id 16, payer 16, payee 16, amount, moved, created at i64, expiry i64?, memo 16?; if refused: code, amount i64? |
 //! | answer | version `1`, a verdict for each item, then the count u32 of accounts that changed, and those, then the count u32 of windows that changed, and those |
 //! | verdict | 0 account: place u32, account; 1 transfer: payer's and payee's place u32, payer's and payee's balance i64; 2 repeated; 3 refused: code, amount i64? |
-//! | changed account | place u32, flags (1 terms, 2 windowed, only with terms), balance, held out, held in i64; with terms: floor, ceiling i64, status |
+//! | changed account | place u32, flags (1 terms), balance, held out, held in i64; with terms: floor, ceiling i64, status, windowed (0 or 1) |
 //!
 //! The *place* of an account is its number in the question, from 0; those that are opened follow in the order in which they are.
 //! An answer says where the accounts are that it moved, so that who asked can check every receipt without searching.
@@ -29,8 +29,8 @@ use crate::{Account, AccountId, BATCH_MAX, Book, Item, Timestamp, Transfer, Wind
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use values::{
-    ACCOUNT_FIXED, ACCOUNT_SIZE_MAX, TRANSFER_FIXED, TRANSFER_SIZE_MAX, WINDOW_SIZE_MAX, WINDOWED, read_account,
-    read_transfer, read_window, write_account, write_transfer, write_window,
+    ACCOUNT_FIXED, ACCOUNT_SIZE_MAX, TRANSFER_FIXED, TRANSFER_SIZE_MAX, WINDOW_SIZE_MAX, read_account, read_transfer,
+    read_window, write_account, write_transfer, write_window,
 };
 
 /// The version of both question and answer.
@@ -131,15 +131,19 @@ const CHANGED_SIZE: usize = 4 + 1 + 3 * 8;
 fn read_book(reader: &mut Reader<'_, LittleEndian>) -> Result<Book, CodecError> {
     let accounts = reader.count()?;
     let mut book = Book::empty(reader.at_most(accounts, ACCOUNT_FIXED), 0);
+    let mut windowed = false;
     for _ in 0..accounts {
         let account = read_account(reader)?;
+        windowed |= account.windowed;
         book.load_account(account).map_err(|_| reader.wrong())?;
     }
     for _ in 0..reader.count()? {
         let (_, window) = read_window(reader, |place| (place < accounts).then(|| book.at(place).id))?;
         book.load_window(window).map_err(|_| reader.wrong())?;
     }
-    book.windows_are_those_of_accounts().map_err(|_| reader.wrong())?;
+    if windowed {
+        book.windows_are_those_of_accounts().map_err(|_| reader.wrong())?;
+    }
     let transfers = reader.count()?;
     book.make_room(reader.at_most(transfers, TRANSFER_FIXED));
     for _ in 0..transfers {
@@ -191,24 +195,20 @@ impl Answer {
         for (place, account, change) in book.changed() {
             let fixed = Chunk::<LittleEndian, CHANGED_SIZE>::new()
                 .count(0, place)
-                .byte(4, terms_flags(account, change))
+                .byte(4, flag(change == Change::Terms, HAS_TERMS))
                 .amount(5, account.balance);
             out.chunk(&fixed.amount(13, account.held_out).amount(21, account.held_in));
             if change == Change::Terms {
                 out.amount(account.floor);
                 out.amount(account.ceiling);
                 out.status(account.status);
+                out.byte(u8::from(account.windowed));
             }
         }
         out.count(book.windows_changed().count());
         book.windows_changed().for_each(|(place, window)| write_window(&mut out, place, window));
         self.bytes
     }
-}
-
-fn terms_flags(account: &Account, change: Change) -> u8 {
-    let has_terms = change == Change::Terms;
-    flag(has_terms, HAS_TERMS) | flag(has_terms && account.windowed, WINDOWED)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! An answer, read by who asked.
 
-use super::values::{WINDOWED, read_account, read_window};
+use super::values::{read_account, read_window};
 use super::{HAS_TERMS, VERSION};
 use crate::codec::CodecError;
 use crate::codec::bytes::{LittleEndian, Reader, amount, count};
@@ -90,10 +90,7 @@ impl<'a> AnswerReader<'a> {
         let reader = &mut self.reader;
         let place = reader.count()?;
         let before = before(place).ok_or_else(|| reader.wrong())?;
-        let flags = reader.flags(HAS_TERMS | WINDOWED)?;
-        if flags == WINDOWED {
-            return Err(reader.wrong());
-        }
+        let has_terms = reader.flags(HAS_TERMS)? != 0;
         let fixed = reader.chunk::<24>()?;
         let amount = |at| amount::<LittleEndian, 24>(fixed, at);
         let account = || {
@@ -105,9 +102,9 @@ impl<'a> AnswerReader<'a> {
             })
         };
         let mut account = account().ok_or_else(|| reader.wrong())?;
-        if flags & HAS_TERMS != 0 {
+        if has_terms {
             let (floor, ceiling, status) = (reader.amount()?, reader.amount()?, reader.status()?);
-            account = Account { floor, ceiling, status, windowed: flags & WINDOWED != 0, ..account };
+            account = Account { floor, ceiling, status, windowed: reader.flags(1)? != 0, ..account };
         }
         Ok((place, account))
     }

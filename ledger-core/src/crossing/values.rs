@@ -12,9 +12,8 @@ pub(super) const WINDOW_SIZE_MAX: usize = 4 + 3 + 8 + 4 + 4 + 8 + 8 + 8 + 4;
 pub(super) const TRANSFER_FIXED: usize = 3 + 3 * 16 + 3 * 8;
 pub(super) const TRANSFER_SIZE_MAX: usize = TRANSFER_FIXED + 8 + 16 + 9;
 
-/// An account's flag, also of its terms: it has windows.
-pub(super) const WINDOWED: u8 = 2;
 const HAS_HOLDS: u8 = 1;
+const WINDOWED: u8 = 2;
 const HAS_EXPIRY: u8 = 2;
 const HAS_MEMO: u8 = 4;
 const HAS_AMOUNT: u8 = 1;
@@ -36,16 +35,20 @@ pub(super) fn write_account<O: Order>(out: &mut Writer<'_, O>, account: &Account
 pub(super) fn read_account<O: Order>(reader: &mut Reader<'_, O>) -> Result<Account, CodecError> {
     let status = reader.status()?;
     let flags = reader.flags(HAS_HOLDS | WINDOWED)?;
-    let windowed = flags & WINDOWED != 0;
     let fixed = reader.chunk::<40>()?;
     let amount = |at| amount::<O, 40>(fixed, at);
     let open = |floor, ceiling| Account::open(AccountId(number_128::<O, 40>(fixed, 0)), floor, ceiling);
-    let account = || Some(Account { balance: amount(16)?, status, windowed, ..open(amount(24)?, amount(32)?) });
+    let account = || Some(Account { balance: amount(16)?, status, ..open(amount(24)?, amount(32)?) });
     let account = account().ok_or_else(|| reader.wrong())?;
-    if flags & HAS_HOLDS == 0 {
+    // Most accounts have neither.
+    if flags == 0 {
         return Ok(account);
     }
-    Ok(Account { held_out: read_positive(reader)?, held_in: read_positive(reader)?, ..account })
+    let windowed = flags & WINDOWED != 0;
+    if flags & HAS_HOLDS == 0 {
+        return Ok(Account { windowed, ..account });
+    }
+    Ok(Account { held_out: read_positive(reader)?, held_in: read_positive(reader)?, windowed, ..account })
 }
 
 /// An amount that is never below zero.

@@ -23,10 +23,11 @@ pub(super) fn create(book: &mut Book, create: &Create, now: Timestamp) -> Decisi
     let payer = book.find(create.payer).map_err(|_| Rejection::PayerNotFound)?;
     let payee = book.find(create.payee).map_err(|_| Rejection::PayeeNotFound)?;
     both_open(book.at(payer), book.at(payee))?;
+    let windowed = windows::there_are(book, payer, payee);
     // A request reserves nothing, so nothing limits it before the payer accepts, unless it is wanted so.
     if create.kind != TransferKind::Request || create.payable_now {
         within(create.amount, book.at(payer).available(), book.at(payee).room())?;
-        if windows::there_are(book, payer, payee) {
+        if windowed {
             windows::allow(book, payer, payee, create.amount, now)?;
         }
     }
@@ -42,7 +43,7 @@ pub(super) fn create(book: &mut Book, create: &Create, now: Timestamp) -> Decisi
         TransferKind::Request => {}
     }
     let transfer = book.begin(free, Transfer::begun(create, now));
-    if windows::there_are(book, payer, payee) {
+    if windowed {
         windows::count(book, payer, payee, transfer, now);
     }
     Ok(Done::Transfer { transfer, payer, payee })
@@ -77,6 +78,7 @@ pub(super) fn settle(book: &mut Book, settle: &Settle, now: Timestamp) -> Decisi
     let payee = book.find(before.payee).map_err(|_| Rejection::PayeeNotFound)?;
     let (kind, held) = (before.kind, before.amount);
     let after = before.settled(settle.action);
+    let windowed = windows::there_are(book, payer, payee);
     match settle.action {
         Action::Capture(_) => {
             if after.moved > held {
@@ -89,7 +91,7 @@ pub(super) fn settle(book: &mut Book, settle: &Settle, now: Timestamp) -> Decisi
         Action::Accept => {
             both_open(book.at(payer), book.at(payee))?;
             within(after.moved, book.at(payer).available(), book.at(payee).room())?;
-            if windows::there_are(book, payer, payee) {
+            if windowed {
                 windows::allow(book, payer, payee, after.moved, now)?;
             }
         }
@@ -106,7 +108,7 @@ pub(super) fn settle(book: &mut Book, settle: &Settle, now: Timestamp) -> Decisi
         move_money(book, payer, payee, after.moved);
     }
     *book.change_transfer(place) = after;
-    if windows::there_are(book, payer, payee) {
+    if windowed {
         windows::count(book, payer, payee, place, now);
     }
     Ok(Done::Transfer { transfer: place, payer, payee })

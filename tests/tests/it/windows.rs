@@ -5,8 +5,8 @@
 //! dropped with all that it has in memory, and another one goes on with what is in the database. In the end the books are proven.
 
 use hesabu::engine::{COMPONENT, Engine};
-use hesabu::posting::{self, Clock, Entry, Group, Ledger, Posting};
-use hesabu::store::Db;
+use hesabu::posting::{self, Clock, Entry, Group, Ledger, Posting, PostingError};
+use hesabu::store::{Db, Statement};
 use hesabu_tests::commands::{self, Batch};
 use hesabu_tests::database;
 use hesabu_tests::explore::explore;
@@ -22,6 +22,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::runtime::Runtime;
+use tokio::task::JoinSet;
 
 /// A database, and a host that may crash at any time.
 struct Host {
@@ -203,6 +204,65 @@ async fn a_preview_counts_them(engine: database::Engine) {
     host.one(Command::Settle(release), SECOND).await.unwrap();
     assert_eq!(host.preview(pay(3, TransferKind::Hold, 71), SECOND).await, exceeded(70));
     host.posting.close().await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_does_not_count_on_sqlite() {
+    what_is_taken_back_does_not_count(database::Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_does_not_count_on_postgres() {
+    what_is_taken_back_does_not_count(database::Engine::Postgres).await;
+}
+
+/// A group whose companion meets a constraint has not happened, in the windows of its accounts neither.
+async fn what_is_taken_back_does_not_count(engine: database::Engine) {
+    let (_database, host) = limited(engine).await;
+    let again = "insert into ledger select * from ledger where ledger_id = $1";
+    let companion = Statement { sql: again, values: vec![host.ledger.id.0.into()] };
+    for command in [pay(3, TransferKind::Hold, 10), limit(BOB, Direction::Out, Period::Day, 0)] {
+        let group = Group::of(command, "").with(vec![companion.clone()]);
+        let conflict = host.posting.submit_one(host.ledger.id, group).await;
+        assert!(matches!(conflict, Err(PostingError::Conflict(_))), "{conflict:?}");
+    }
+    let exceeded = Err(Rejection::PayerWindowAmountExceeded { available: amount(10) });
+    assert_eq!(host.preview(pay(3, TransferKind::Hold, 11), SECOND).await, exceeded);
+    host.one(pay(3, TransferKind::Hold, 10), SECOND).await.unwrap();
+    let back = Create { payer: BOB, payee: ALICE, ..created(pay(4, TransferKind::Immediate, 5)) };
+    host.one(Command::Create(back), SECOND).await.unwrap();
+    host.posting.close().await;
+    let reports = posting::verify(&host.db, &host.component, |_, _| {}).await.unwrap();
+    assert!(reports.iter().all(|report| report.fault.is_none()), "{reports:?}");
+}
+
+fn created(command: Command) -> Create {
+    let Command::Create(create) = command else { panic!("{command:?} begins no transfer") };
+    create
+}
+
+/// Two hosts share a ledger, and many pay at once through both: no more passes than one window lets pass.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn hosts_in_turn_share_them() {
+    let (database, host) = limited(database::Engine::Postgres).await;
+    let other = Host::on(&database.open().await, &host.component, "limited").await;
+    other.now.store(SECOND.0, Ordering::Relaxed);
+    let mut paying = JoinSet::new();
+    for id in 10..40 {
+        let posting = if id % 2 == 0 { host.posting.clone() } else { other.posting.clone() };
+        let (ledger, group) = (host.ledger.id, Group::of(pay(id, TransferKind::Immediate, 1), ""));
+        paying.spawn(async move { posting.submit_one(ledger, group).await });
+    }
+    let outcomes = paying.join_all().await;
+    let passed = outcomes.iter().filter(|outcome| matches!(outcome, Ok(Ok(_)))).count();
+    // Of nine movements two were used, and of 100 there were 10 left.
+    assert_eq!(passed, 7, "{outcomes:?}");
+    let refused = outcomes.iter().filter(|outcome| **outcome == Ok(Err(Rejection::PayerWindowCountExceeded))).count();
+    assert_eq!(refused, 23, "{outcomes:?}");
+    other.posting.close().await;
+    host.posting.close().await;
+    let reports = posting::verify(&host.db, &host.component, |_, _| {}).await.unwrap();
+    assert!(reports.iter().all(|report| report.fault.is_none()), "{reports:?}");
 }
 
 #[tokio::test]
