@@ -18,7 +18,7 @@ fn batches(criterion: &mut Criterion) {
             let batch = Batch::of(size, accounts);
             group.bench_function(BenchmarkId::new(format!("{accounts} accounts"), size), |bencher| {
                 bencher.iter_batched(
-                    || (Book { accounts: batch.accounts.clone(), transfers: vec![] }, batch.items.clone()),
+                    || (Book { accounts: batch.accounts.clone(), ..Book::default() }, batch.items.clone()),
                     |(book, items)| {
                         black_box(engine.post_here(&book, &items, Timestamp(1)).expect("the component decides"))
                     },
@@ -35,7 +35,7 @@ fn one(criterion: &mut Criterion) {
     let runtime = Runtime::new().expect("the operating system gives threads");
     let engine = Engine::load(COMPONENT).expect("the component loads");
     let batch = Batch::of(1, 10_000);
-    let book = Book { accounts: batch.accounts.clone(), transfers: vec![] };
+    let book = Book { accounts: batch.accounts.clone(), ..Book::default() };
     let item = *batch.items.first().expect("a batch of one has one");
     criterion.bench_function("crossing/preview", |bencher| {
         bencher.iter_batched(

@@ -16,7 +16,7 @@ fn batches(criterion: &mut Criterion) {
                 bencher.iter_batched_ref(
                     || batch.clone(),
                     |batch| {
-                        let mut book = Book::load(&batch.accounts, &[]).expect("each account is there once");
+                        let mut book = Book::load(&batch.accounts, &[], &[]).expect("each account is there once");
                         black_box(post(&mut book, &batch.items, Timestamp(1)))
                     },
                     BatchSize::LargeInput,
@@ -30,7 +30,7 @@ fn batches(criterion: &mut Criterion) {
 /// Would one payment be accepted?
 fn one(criterion: &mut Criterion) {
     let batch = Batch::of(1, 10_000);
-    let book = Book::load(&batch.accounts, &[]).expect("each account is there once");
+    let book = Book::load(&batch.accounts, &[], &[]).expect("each account is there once");
     let item = batch.items.first().expect("a batch of one has one");
     criterion.bench_function("decision/preview", |bencher| {
         bencher.iter(|| black_box(preview(&book, black_box(item.command), Timestamp(1))));

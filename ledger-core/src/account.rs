@@ -30,6 +30,8 @@ pub struct Account {
     pub ceiling: Amount,
     /// Open, frozen or closed.
     pub status: AccountStatus,
+    /// Whether a [`crate::Window`] limits what may pass. Accounts that have none are decided without looking for any.
+    pub windowed: bool,
 }
 
 impl Account {
@@ -43,6 +45,7 @@ impl Account {
             floor,
             ceiling,
             status: AccountStatus::Open,
+            windowed: false,
         }
     }
 

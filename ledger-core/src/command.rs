@@ -1,6 +1,6 @@
 //! What can be asked of a ledger. What is answered is in `posting` and `rejection.rs`.
 
-use crate::{AccountId, AccountStatus, Amount, Key, Timestamp, TransferId, TransferKind};
+use crate::{AccountId, AccountStatus, Amount, Direction, Key, Period, Timestamp, TransferId, TransferKind, UtcOffset};
 
 /// First 128 bits of the SHA-256 of what the host stores beside a transfer (its description, a reason). The core never sees
 /// the text, but the digest is part of "same content" and of the journal, so the text cannot be changed unnoticed.
@@ -25,6 +25,8 @@ pub enum Command {
     Create(Create),
     /// Settles a transfer that is waiting.
     Settle(Settle),
+    /// Limits what may pass in a period.
+    SetWindow(SetWindow),
 }
 
 /// Opens an account with a balance of zero, which must lie inside its limits.
@@ -59,6 +61,24 @@ pub struct SetStatus {
     pub account: AccountId,
     /// Its status from now on.
     pub status: AccountStatus,
+}
+
+/// Limits what may pass through an account in one direction within a day, a week or a month, from now on; or, without maxima, takes
+/// that limit away. What was used in the window that is running stays used.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SetWindow {
+    /// The account.
+    pub account: AccountId,
+    /// What it pays, or what it is paid.
+    pub direction: Direction,
+    /// How long a window runs.
+    pub period: Period,
+    /// The most that may pass, not below zero; zero lets nothing pass. `None`: any amount.
+    pub max_amount: Option<Amount>,
+    /// The most movements. `None`: any number.
+    pub max_count: Option<u32>,
+    /// Where midnight is. Windows of one account may differ in it.
+    pub offset: UtcOffset,
 }
 
 /// Begins a transfer.

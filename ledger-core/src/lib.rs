@@ -28,12 +28,13 @@
 //! - The sum of all balances does not change: `post` asserts it for every batch.
 //! - `floor <= balance <= ceiling`, unless an operator moved a limit past a balance; no command then takes it further out.
 //! - A hold counts from the moment it is accepted: `available = balance − held_out − floor`, `room = ceiling − balance − held_in`.
+//! - What an account's windows have counted in a running period does not pass their maxima, unless an operator lowered those.
 //! - States only move forward, and a final state never changes.
 //! - A refused command changes nothing.
 //!
 //! # What is absent
 //!
-//! No `std`, no input or output, no clock (time is an argument), no randomness (ids are arguments), no float, no text
+//! No `std`, no input or output, no clock (time is an argument), no time zones, no randomness (ids are arguments), no float, no text
 //! formats, no dependency. A decision cannot fail except with a named rejection.
 #![no_std]
 
@@ -43,8 +44,10 @@ mod id; // what things are called
 mod timestamp; // when
 mod amount; // how much
 mod unit; // of what
+mod calendar; // on which day
 mod account; // who holds it, within which limits
 mod transfer; // how it moves
+mod window; // how much of it in a day, a week, a month
 mod command; // what can be asked
 mod rejection; // what can be refused, and why
 mod index; // where an id is
@@ -56,10 +59,12 @@ pub mod crossing; // the bytes that go into a sandbox, and those that come out
 pub use account::{Account, AccountStatus};
 pub use amount::Amount;
 pub use book::{Book, BookError};
-pub use command::{Action, Command, Create, Item, Memo, OpenAccount, SetLimits, SetStatus, Settle};
+pub use calendar::{Date, Period, UtcOffset};
+pub use command::{Action, Command, Create, Item, Memo, OpenAccount, SetLimits, SetStatus, SetWindow, Settle};
 pub use id::{AccountId, Key, LedgerId, TransferId};
 pub use posting::{BATCH_MAX, Outcome, Receipt, TransferReceipt, Verdict, post, preview};
 pub use rejection::Rejection;
 pub use timestamp::Timestamp;
 pub use transfer::{Transfer, TransferKind, TransferState};
 pub use unit::{ParseAmountError, Unit, UnitError};
+pub use window::{Direction, Window};

@@ -23,7 +23,7 @@ pub enum Rejection {
     SameAccount,
     /// The expiry is not later than now.
     ExpiryPassed,
-    /// The floor is above the ceiling, or an opening balance of zero lies outside of them.
+    /// The floor is above the ceiling, an opening balance of zero lies outside of them, or the most that may pass is below zero.
     LimitsCrossed,
     /// No such account.
     AccountNotFound,
@@ -81,10 +81,24 @@ pub enum Rejection {
         /// The most that can be received, at least 0.
         room: Amount,
     },
+    /// More would pass from the payer in a day, a week or a month than may.
+    PayerWindowAmountExceeded {
+        /// The most that may still pass in all of the running windows, at least 0.
+        available: Amount,
+    },
+    /// The payer may not pay again in the running day, week or month.
+    PayerWindowCountExceeded,
+    /// More would pass to the payee in a day, a week or a month than may.
+    PayeeWindowAmountExceeded {
+        /// The most that may still pass in all of the running windows, at least 0.
+        room: Amount,
+    },
+    /// The payee may not be paid again in the running day, week or month.
+    PayeeWindowCountExceeded,
 }
 
 /// Every word, in the order of the codes: the code of a word is its place, from 1.
-const WORDS: [&str; 30] = [
+const WORDS: [&str; 34] = [
     "linked-failed",
     "linked-open",
     "id-reused",
@@ -115,10 +129,14 @@ const WORDS: [&str; 30] = [
     "holds-outstanding",
     "floor-exceeded",
     "ceiling-exceeded",
+    "payer-window-amount-exceeded",
+    "payer-window-count-exceeded",
+    "payee-window-amount-exceeded",
+    "payee-window-count-exceeded",
 ];
 
 impl Rejection {
-    /// The stable code, 1 to 30, dense; also the precedence.
+    /// The stable code, 1 to 34, dense; also the precedence.
     pub const fn code(&self) -> u8 {
         match self {
             Rejection::LinkedFailed => 1,
@@ -151,6 +169,10 @@ impl Rejection {
             Rejection::HoldsOutstanding => 28,
             Rejection::FloorExceeded { .. } => 29,
             Rejection::CeilingExceeded { .. } => 30,
+            Rejection::PayerWindowAmountExceeded { .. } => 31,
+            Rejection::PayerWindowCountExceeded => 32,
+            Rejection::PayeeWindowAmountExceeded { .. } => 33,
+            Rejection::PayeeWindowCountExceeded => 34,
         }
     }
 
@@ -187,6 +209,10 @@ impl Rejection {
             28 => Rejection::HoldsOutstanding,
             29 => Rejection::FloorExceeded { available: amount },
             30 => Rejection::CeilingExceeded { room: amount },
+            31 => Rejection::PayerWindowAmountExceeded { available: amount },
+            32 => Rejection::PayerWindowCountExceeded,
+            33 => Rejection::PayeeWindowAmountExceeded { room: amount },
+            34 => Rejection::PayeeWindowCountExceeded,
             _ => return None,
         })
     }
@@ -203,6 +229,8 @@ impl Rejection {
             Rejection::BalanceNotZero { balance } => Some(*balance),
             Rejection::FloorExceeded { available } => Some(*available),
             Rejection::CeilingExceeded { room } => Some(*room),
+            Rejection::PayerWindowAmountExceeded { available } => Some(*available),
+            Rejection::PayeeWindowAmountExceeded { room } => Some(*room),
             Rejection::LinkedFailed
             | Rejection::LinkedOpen
             | Rejection::IdReused
@@ -228,7 +256,9 @@ impl Rejection {
             | Rejection::PayeeClosed
             | Rejection::PayerFrozen
             | Rejection::PayeeFrozen
-            | Rejection::HoldsOutstanding => None,
+            | Rejection::HoldsOutstanding
+            | Rejection::PayerWindowCountExceeded
+            | Rejection::PayeeWindowCountExceeded => None,
         }
     }
 
@@ -247,7 +277,11 @@ impl Rejection {
             | Rejection::BalanceNotZero { .. }
             | Rejection::HoldsOutstanding
             | Rejection::FloorExceeded { .. }
-            | Rejection::CeilingExceeded { .. } => true,
+            | Rejection::CeilingExceeded { .. }
+            | Rejection::PayerWindowAmountExceeded { .. }
+            | Rejection::PayerWindowCountExceeded
+            | Rejection::PayeeWindowAmountExceeded { .. }
+            | Rejection::PayeeWindowCountExceeded => true,
             Rejection::LinkedOpen
             | Rejection::IdReused
             | Rejection::AccountExists

@@ -3,8 +3,8 @@
 //! Only what is drawn is here; what should come of it is in `model.rs`. Histories shrink to the fewest, smallest commands.
 
 use ledger_core::{
-    AccountId, AccountStatus, Action, Amount, Command, Create, Item, Key, Memo, OpenAccount, SetLimits, SetStatus,
-    Settle, Timestamp, TransferId, TransferKind,
+    AccountId, AccountStatus, Action, Amount, Command, Create, Direction, Item, Key, Memo, OpenAccount, Period,
+    SetLimits, SetStatus, SetWindow, Settle, Timestamp, TransferId, TransferKind, UtcOffset,
 };
 use proptest::prelude::*;
 
@@ -28,7 +28,7 @@ const TRANSFERS: u8 = 24;
 pub fn histories() -> impl Strategy<Value = Vec<Batch>> {
     let limits = prop::collection::vec(opening_limits(), usize::from(ACCOUNTS_OPENED));
     let batch =
-        (prop::collection::vec((draws(), prop::bool::weighted(0.12)), 1..=16), 0..=3_i64, prop::bool::weighted(0.05));
+        (prop::collection::vec((draws(), prop::bool::weighted(0.12)), 1..=16), waits(), prop::bool::weighted(0.05));
     (limits, prop::collection::vec(batch, 1..=8)).prop_map(|(limits, batches)| {
         let mut now = 0;
         let mut said = Vec::new();
@@ -63,6 +63,13 @@ enum Draw {
     Mark {
         account: u8,
         status: AccountStatus,
+    },
+    Window {
+        account: u8,
+        direction: Direction,
+        period: Period,
+        maxima: (Option<Amount>, Option<u32>),
+        offset: UtcOffset,
     },
     Create {
         id: u8,
@@ -105,6 +112,16 @@ impl Draw {
             }
             Draw::Mark { account, status } => {
                 Command::SetStatus(SetStatus { account: account_id(*account), status: *status })
+            }
+            Draw::Window { account, direction, period, maxima: (max_amount, max_count), offset } => {
+                Command::SetWindow(SetWindow {
+                    account: account_id(*account),
+                    direction: *direction,
+                    period: *period,
+                    max_amount: *max_amount,
+                    max_count: *max_count,
+                    offset: *offset,
+                })
             }
             Draw::Create { id, kind, parties: (payer, payee), amount, expires_in, keyed, payable_now, memo } => {
                 Command::Create(Create {
@@ -189,6 +206,7 @@ fn draws() -> impl Strategy<Value = Draw> {
             .prop_map(|(account, limits, status)| Draw::Open { account, limits, status }),
         2 => (account(), new_limits()).prop_map(|(account, limits)| Draw::Limit { account, limits }),
         2 => (account(), statuses()).prop_map(|(account, status)| Draw::Mark { account, status }),
+        3 => windows(),
         12 => creates(),
         6 => (any::<prop::sample::Index>(), actions(), memos())
             .prop_map(|(which, action, memo)| Draw::Settle { which, action, memo }),
@@ -196,6 +214,26 @@ fn draws() -> impl Strategy<Value = Draw> {
         2 => any::<prop::sample::Index>().prop_map(Draw::Again),
         1 => (any::<prop::sample::Index>(), differences()).prop_map(|(which, one)| Draw::AgainOtherwise(which, one)),
     ]
+}
+
+/// Mostly the next moment, sometimes hours or weeks later, so that days, weeks and months end and some do not.
+fn waits() -> impl Strategy<Value = i64> {
+    const HOUR: i64 = 3_600_000_000;
+    prop_oneof![8 => 0..=3_i64, 2 => (1..=60_i64).prop_map(|hours| hours * HOUR), 1 => (3..=40_i64).prop_map(|days| days * 24 * HOUR)]
+}
+
+/// Tight enough that they are passed, and sometimes taken away.
+fn windows() -> impl Strategy<Value = Draw> {
+    let direction = prop_oneof![Just(Direction::Out), Just(Direction::In)];
+    let period = prop_oneof![Just(Period::Day), Just(Period::Week), Just(Period::Month)];
+    let max_amount = prop_oneof![8 => (0..=60_i64).prop_map(minor), 1 => Just(minor(-1)), 1 => Just(Amount::MAX)];
+    let max_count = prop_oneof![8 => 0..=4_u32, 1 => Just(u32::MAX)];
+    let maxima = (prop::option::weighted(0.6, max_amount), prop::option::weighted(0.6, max_count));
+    let offset = prop_oneof![3 => Just(0), 1 => Just(180), 1 => Just(-840)];
+    let offset = offset.prop_map(|minutes| UtcOffset::new(minutes).expect("every drawn offset is in range"));
+    (account(), direction, period, maxima, offset).prop_map(|(account, direction, period, maxima, offset)| {
+        Draw::Window { account, direction, period, maxima, offset }
+    })
 }
 
 fn creates() -> impl Strategy<Value = Draw> {

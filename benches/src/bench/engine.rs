@@ -96,7 +96,7 @@ impl Side for Native {
     fn round(&mut self, limit: Limit) -> anyhow::Result<Sample> {
         timed(limit, &mut self.payments, self.size, |accounts, items| {
             let begun = Instant::now();
-            let mut book = Book::load(&accounts, &[]).map_err(|error| anyhow::anyhow!("no book: {error:?}"))?;
+            let mut book = Book::load(&accounts, &[], &[]).map_err(|error| anyhow::anyhow!("no book: {error:?}"))?;
             let outcomes = post(&mut book, &items, Timestamp(1));
             Ok((begun.elapsed(), outcomes))
         })
@@ -107,7 +107,7 @@ impl Side for Component {
     fn round(&mut self, limit: Limit) -> anyhow::Result<Sample> {
         let engine = &self.engine;
         timed(limit, &mut self.payments, self.size, |accounts, items| {
-            let book = engine::Book { accounts, transfers: vec![] };
+            let book = engine::Book { accounts, ..engine::Book::default() };
             let begun = Instant::now();
             let posted = engine.post_here(&book, &items, Timestamp(1))?;
             Ok((begun.elapsed(), posted.outcomes))

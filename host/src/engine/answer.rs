@@ -5,12 +5,13 @@
 //! is told here a second time, in a few lines, and both must come to the same. Which transfer it makes follows from the command, so that
 //! no word of a transfer can be changed in there.
 
+use super::windows::Windows;
 use super::{Book, EngineError, Posted};
 use ledger_core::codec::CodecError;
 use ledger_core::crossing::{AnswerReader, Answered};
 use ledger_core::{
-    Account, AccountId, Amount, Command, Item, Outcome, Receipt, Timestamp, Transfer, TransferId, TransferKind,
-    TransferReceipt, TransferState,
+    Account, AccountId, Amount, Command, Direction, Item, Outcome, Receipt, Timestamp, Transfer, TransferId,
+    TransferKind, TransferReceipt, TransferState,
 };
 use std::collections::HashMap;
 
@@ -20,13 +21,14 @@ use std::collections::HashMap;
 /// When it is none, or none to this question.
 pub(super) fn read(book: &Book, batch: &[Item], now: Timestamp, answer: &[u8]) -> Result<Posted, EngineError> {
     let mut reader = AnswerReader::new(answer).map_err(malformed)?;
-    let mut ledger = Ledger { book, accounts: book.accounts.clone(), transfers: None };
+    let windows = Windows::of(&book.windows);
+    let mut ledger = Ledger { book, now, accounts: book.accounts.clone(), windows, transfers: None };
     let mut outcomes = Vec::with_capacity(batch.len());
     for item in batch {
         let outcome = match reader.verdict().map_err(malformed)? {
             Answered::Account { place, account } => Ok(ledger.set_account(&item.command, place, account)?),
             Answered::Transfer { payer, payee, payer_balance, payee_balance } => {
-                let transfer = ledger.transfer(&item.command, &outcomes, now)?;
+                let transfer = ledger.transfer(&item.command, &outcomes)?;
                 ledger.move_money(&transfer, (payer, payer_balance), (payee, payee_balance))?;
                 Ok(Receipt::Transfer(TransferReceipt { transfer, payer_balance, payee_balance }))
             }
@@ -36,8 +38,10 @@ pub(super) fn read(book: &Book, batch: &[Item], now: Timestamp, answer: &[u8]) -
         outcomes.push(outcome);
     }
     let accounts = ledger.changed(&mut reader)?;
+    let ids = &ledger.accounts;
+    let windows = ledger.windows.changed(&mut reader, |place| ids.get(place).map(|account| account.id))?;
     reader.end().map_err(malformed)?;
-    Ok(Posted { outcomes, accounts })
+    Ok(Posted { outcomes, accounts, windows })
 }
 
 fn malformed(_: CodecError) -> EngineError {
@@ -49,8 +53,10 @@ const OTHER_ACCOUNT: EngineError = EngineError::Nonsense("a receipt is about ano
 /// The ledger as the verdicts so far have made it.
 struct Ledger<'a> {
     book: &'a Book,
+    now: Timestamp,
     /// By place: those of the book, then those that the batch opened.
     accounts: Vec<Account>,
+    windows: Windows,
     /// The transfers of the book and of the outcomes so far, as they are now; none until the first command that looks for one.
     transfers: Option<HashMap<TransferId, Transfer>>,
 }
@@ -79,6 +85,10 @@ impl Ledger<'_> {
                 account.status = change.status;
                 change.account
             }
+            Command::SetWindow(set) => {
+                account.windowed = self.windows.set(set, self.now);
+                set.account
+            }
             Command::Create(_) | Command::Settle(_) => {
                 return Err(EngineError::Nonsense("a transfer is answered with an account"));
             }
@@ -94,14 +104,14 @@ impl Ledger<'_> {
 
     /// The transfer that an accepted command begins or settles, as it is after it.
     #[inline]
-    fn transfer(&mut self, command: &Command, so_far: &[Outcome], now: Timestamp) -> Result<Transfer, EngineError> {
+    fn transfer(&mut self, command: &Command, so_far: &[Outcome]) -> Result<Transfer, EngineError> {
         let transfer = match command {
-            Command::Create(create) => Transfer::begun(create, now),
+            Command::Create(create) => Transfer::begun(create, self.now),
             Command::Settle(settle) => {
                 let before = self.known(so_far).get(&settle.transfer).filter(|transfer| transfer.is_pending());
                 before.ok_or(EngineError::Nonsense("it settles what does not wait"))?.settled(settle.action)
             }
-            Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_) => {
+            Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_) | Command::SetWindow(_) => {
                 return Err(EngineError::Nonsense("an account is answered with a transfer"));
             }
         };
@@ -149,14 +159,21 @@ impl Ledger<'_> {
         let payer = self.at(payer, transfer.payer)?;
         payer.balance = plus(payer.balance, transfer.moved.negated())?;
         payer.held_out = plus(payer.held_out, held)?;
-        let debited = payer.balance == payer_balance;
+        let (debited, payer_windowed) = (payer.balance == payer_balance, payer.windowed);
         let payee = self.at(payee, transfer.payee)?;
         payee.balance = plus(payee.balance, transfer.moved)?;
         payee.held_in = plus(payee.held_in, held)?;
-        if debited && payee.balance == payee_balance {
-            return Ok(());
+        let (credited, payee_windowed) = (payee.balance == payee_balance, payee.windowed);
+        if !(debited && credited) {
+            return Err(EngineError::Nonsense("a receipt does not follow from the balances before it"));
         }
-        Err(EngineError::Nonsense("a receipt does not follow from the balances before it"))
+        if payer_windowed {
+            self.windows.count(transfer.payer, Direction::Out, transfer, self.now);
+        }
+        if payee_windowed {
+            self.windows.count(transfer.payee, Direction::In, transfer, self.now);
+        }
+        Ok(())
     }
 
     #[inline]
@@ -165,7 +182,7 @@ impl Ledger<'_> {
     }
 
     /// The accounts that changed, in the order of their ids. They come in the order of their places, and are all that changed.
-    fn changed(self, reader: &mut AnswerReader<'_>) -> Result<Vec<Account>, EngineError> {
+    fn changed(&self, reader: &mut AnswerReader<'_>) -> Result<Vec<Account>, EngineError> {
         let changes = reader.changes().map_err(malformed)?;
         let mut changed = Vec::with_capacity(changes.min(self.accounts.len()));
         let mut next = 0;

@@ -9,11 +9,12 @@ mod answer; // what comes out is held against what went in
 mod cache; // what was compiled before
 mod gate; // who waits for an instance
 mod limits; // how much a call may use
+mod windows; // what a batch makes of windows
 
 pub use limits::{CALLS_MAX, FUEL_BASE, FUEL_PER_ENTRY, MEMORY_MAX};
 
 use gate::Gate;
-use ledger_core::{Account, Command, Item, Outcome, Timestamp, Transfer, crossing};
+use ledger_core::{Account, Command, Item, Outcome, Timestamp, Transfer, Window, crossing};
 use limits::CallLimits;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -58,6 +59,8 @@ struct Inner {
 pub struct Book {
     /// Each id at most once.
     pub accounts: Vec<Account>,
+    /// All windows of those accounts that have any, each at most once.
+    pub windows: Vec<Window>,
     /// Each id at most once.
     pub transfers: Vec<Transfer>,
 }
@@ -69,6 +72,8 @@ pub struct Posted {
     pub outcomes: Vec<Outcome>,
     /// The accounts that changed, as they are now, in the order of their ids.
     pub accounts: Vec<Account>,
+    /// The windows that changed, as they are now, in the order of their accounts' ids. One without maxima was taken away.
+    pub windows: Vec<Window>,
 }
 
 /// Why a call gave no answer. Nothing was decided.
@@ -180,8 +185,8 @@ impl Inner {
     fn post(&self, book: &Book, batch: &[Item], now: Timestamp) -> Result<Posted, EngineError> {
         let mut question = self.buffers().pop().unwrap_or_default();
         question.clear();
-        crossing::question(&mut question, &book.accounts, &book.transfers, batch, now);
-        let entries = book.accounts.len() + book.transfers.len() + batch.len();
+        crossing::question(&mut question, &book.accounts, &book.windows, &book.transfers, batch, now);
+        let entries = book.accounts.len() + book.windows.len() + book.transfers.len() + batch.len();
         let (mut store, post) = self.instance(entries).map_err(EngineError::Stopped)?;
         let answer = post.call(&mut store, (&question,));
         self.buffers().push(question);

@@ -123,6 +123,7 @@ pub(super) async fn decide(
         counts: changes.counts(),
         appended: changes.appended,
         settled: changes.settled,
+        windows: posted.windows,
         behind,
         began: Instant::now(),
     };
@@ -199,13 +200,14 @@ impl Changes {
         }
     }
 
-    /// The accounts as the component says that they are now.
+    /// The accounts and windows as the component says that they are now.
     fn take_in(&mut self, resident: &mut Resident, loaded: &Loaded, posted: &Posted) {
         for account in &posted.accounts {
             let place = resident.place(account.id).unwrap_or_else(|| resident.admit(AccountRow::new(*account)));
             let row = resident.change(place);
             (row.account, row.as_of) = (*account, self.seq);
         }
+        posted.windows.iter().for_each(|window| resident.windows.change(*window));
         self.appended.reserve(loaded.items.len());
         self.journaled.reserve(loaded.items.len());
     }

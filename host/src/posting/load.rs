@@ -6,10 +6,10 @@ use super::lane::Waiting;
 use super::mint::IdOrder;
 use super::resident::{ById, Resident};
 use super::rows::{self, TransferRow};
-use super::{Book, Entry};
+use super::{Book, Entry, windows};
 use crate::store::{Db, Error, Tx};
 use foldhash::fast::RandomState;
-use ledger_core::{AccountId, Command, Item, Key, LedgerId, Timestamp, TransferId};
+use ledger_core::{Account, AccountId, Command, Item, Key, LedgerId, Timestamp, TransferId};
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Mutex;
 
@@ -78,8 +78,11 @@ pub(super) async fn load(source: &mut Source<'_>, before: Before<'_>, waiting: &
 impl Loaded {
     /// As the component is asked.
     pub(super) fn book(&self, resident: &Resident) -> Book {
+        let accounts: Vec<Account> = self.places.iter().map(|place| resident.at(*place).account).collect();
+        let windowed = accounts.iter().filter(|account| account.windowed);
         Book {
-            accounts: self.places.iter().map(|place| resident.at(*place).account).collect(),
+            windows: windowed.flat_map(|account| resident.windows.of(account.id)).copied().collect(),
+            accounts,
             transfers: self.transfers.values().map(|row| row.transfer).collect(),
         }
     }
@@ -212,8 +215,11 @@ async fn accounts(
     if !missing.is_empty() {
         missing.sort_unstable();
         missing.dedup();
-        let rows = rows::load_accounts(source.tx().await?, before.ledger, &missing).await?;
+        let tx = source.tx().await?;
+        let rows = rows::load_accounts(tx, before.ledger, &missing).await?;
+        let windows = windows::load(tx, before.ledger, &rows).await?;
         let mut resident = super::locked(before.resident);
+        resident.windows.admit(windows);
         places.extend(rows.into_iter().map(|row| resident.admit(row)));
     }
     places.sort_unstable();
@@ -226,6 +232,7 @@ fn named_accounts(command: &Command) -> [Option<AccountId>; 2] {
         Command::OpenAccount(open) => [Some(open.account), None],
         Command::SetLimits(limits) => [Some(limits.account), None],
         Command::SetStatus(status) => [Some(status.account), None],
+        Command::SetWindow(window) => [Some(window.account), None],
         Command::Create(create) => [Some(create.payer), Some(create.payee)],
         Command::Settle(_) => [None, None],
     }

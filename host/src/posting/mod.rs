@@ -16,7 +16,7 @@
 //! # Invariants
 //!
 //! - Nothing here decides about money: the component does.
-//! - This is the only writer of `ledger`, `journal`, `account`, `transfer` and `idempotency`.
+//! - This is the only writer of `ledger`, `journal`, `account`, `account_window`, `transfer` and `idempotency`.
 //! - Nobody is answered before the commit. When a commit's fate is unknown, the hash of its journal record tells, as soon as the
 //!   database can be asked; a caller that cannot wait so long is told that posting is not available, and its key is good for a retry.
 
@@ -33,6 +33,7 @@ mod pace; // how much at a time, how soon
 mod mint; // transfer ids in order
 mod find; // transfers by id
 mod rows; // accounts and transfers as they are stored
+mod windows; // limits on what may pass in a period, in memory and as they are stored
 mod history; // each account's chain of rows
 mod idempotency; // keys that clients send to be safe
 mod journal; // the chain of hashes
@@ -51,7 +52,7 @@ use crate::store::{self, Db, Statement, Tx};
 use desk::Desk;
 use durable::Seen;
 use lane::Lane;
-use ledger_core::{Account, AccountId, Command, Key, LedgerId, Memo, Outcome, Timestamp, Transfer, TransferId};
+use ledger_core::{Account, AccountId, Command, Key, LedgerId, Memo, Outcome, Timestamp, Transfer, TransferId, Window};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -129,7 +130,10 @@ impl Entry {
         let command = match command {
             Command::Create(create) => Command::Create(ledger_core::Create { memo: digest, ..create }),
             Command::Settle(settle) => Command::Settle(ledger_core::Settle { memo: digest, ..settle }),
-            account @ (Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_)) => account,
+            account @ (Command::OpenAccount(_)
+            | Command::SetLimits(_)
+            | Command::SetStatus(_)
+            | Command::SetWindow(_)) => account,
         };
         Entry { command, memo: memo.to_owned(), minted: false, linked: false }
     }
@@ -277,6 +281,7 @@ impl Posting {
             Command::OpenAccount(open) => (vec![open.account], vec![]),
             Command::SetLimits(limits) => (vec![limits.account], vec![]),
             Command::SetStatus(status) => (vec![status.account], vec![]),
+            Command::SetWindow(window) => (vec![window.account], vec![]),
             Command::Create(create) => (vec![create.payer, create.payee], vec![create.id]),
             Command::Settle(settle) => (vec![], vec![settle.transfer]),
         };
@@ -287,7 +292,10 @@ impl Posting {
         let parties = book.transfers.iter().flat_map(|transfer| [transfer.payer, transfer.payee]);
         let accounts: BTreeSet<AccountId> = accounts.into_iter().chain(parties).collect();
         for id in accounts {
-            book.accounts.extend(self.account(ledger, id).await?);
+            if let Some((row, windows)) = self.row(ledger, id).await? {
+                book.accounts.push(row.account);
+                book.windows.extend(windows);
+            }
         }
         let head = "select head_at from ledger where ledger_id = $1";
         let head = self.inner.db.fetch_optional(head, vec![ledger.0.into()]).await?;
@@ -301,7 +309,7 @@ impl Posting {
     /// # Errors
     /// When the database fails.
     pub async fn account(&self, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, store::Error> {
-        Ok(self.row(ledger, id).await?.map(|row| row.account))
+        Ok(self.row(ledger, id).await?.map(|(row, _)| row.account))
     }
 
     /// How far the history of an account goes.
@@ -309,7 +317,7 @@ impl Posting {
     /// # Errors
     /// When the database fails.
     pub async fn extent(&self, ledger: LedgerId, id: AccountId) -> Result<Option<Extent>, store::Error> {
-        let extent = |row: rows::AccountRow| Extent {
+        let extent = |(row, _): (rows::AccountRow, _)| Extent {
             last_position: row.chain.last_position(),
             begun: row.chain.totals.begun,
             posted: row.chain.totals.posted,
@@ -318,15 +326,19 @@ impl Posting {
         Ok(self.row(ledger, id).await?.map(extent))
     }
 
-    async fn row(&self, ledger: LedgerId, id: AccountId) -> Result<Option<rows::AccountRow>, store::Error> {
+    async fn row(
+        &self,
+        ledger: LedgerId,
+        id: AccountId,
+    ) -> Result<Option<(rows::AccountRow, Vec<Window>)>, store::Error> {
         let lane = self.lanes().as_ref().and_then(|lanes| lanes.get(&ledger).cloned());
         let seen = match lane {
             Some(lane) => lane.desk.shared.account(id).await,
             None => Seen::Unknown,
         };
         match seen {
-            Seen::Here(row) => Ok(Some(*row)),
-            Seen::Stored => rows::account(&self.inner.db, ledger, id).await,
+            Seen::Here(row, windows) => Ok(Some((*row, windows))),
+            Seen::Stored => windows::account(&self.inner.db, ledger, id).await,
             Seen::Unknown => recover::account(&self.inner.db, ledger, id).await,
         }
     }
@@ -438,7 +450,7 @@ pub struct Extent {
 /// # Errors
 /// When the database fails.
 pub async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, store::Error> {
-    Ok(recover::account(db, ledger, id).await?.map(|row| row.account))
+    Ok(recover::account(db, ledger, id).await?.map(|(row, _)| row.account))
 }
 
 /// A transfer as it is stored.

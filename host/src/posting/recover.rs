@@ -1,7 +1,7 @@
 //! Bringing rows that were written behind up to date: what the journal and `transfer` have after them is added.
 //!
-//! Nothing is decided again: each row of `transfer` says what it did to both accounts. Limits and status never lag, since rows
-//! are written at once when they change. That the result is what a replay gives is what `verify` proves.
+//! Nothing is decided again: each row of `transfer` says what it did to both accounts. Limits, status and windows never lag, since
+//! their rows are written at once when they change. That the result is what a replay gives is what `verify` proves.
 
 use super::bulk::Head;
 use super::history::Step;
@@ -9,9 +9,10 @@ use super::idempotency::{self, Kept};
 use super::lease::Lease;
 use super::resident::{Mark, Resident};
 use super::rows::{self, AccountRow};
+use super::windows;
 use crate::store::{Db, Error, Scanned, Tx};
 use const_format::concatcp;
-use ledger_core::{AccountId, Amount, Key, LedgerId, codec};
+use ledger_core::{AccountId, Amount, Key, LedgerId, Window, codec};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
@@ -77,13 +78,15 @@ pub(super) async fn recover(
     keys(tx, ledger, flushed, head, resident).await
 }
 
-/// Takes in the accounts of these steps.
+/// Takes in the accounts of these steps, and their windows.
 async fn admit(tx: &mut Tx, ledger: LedgerId, steps: &[Done], resident: &mut Resident) -> Result<(), Error> {
     let parties = steps.iter().flat_map(|step| [step.payer.0, step.payee.0]);
     let mut missing: Vec<AccountId> = parties.filter(|id| resident.place(*id).is_none()).collect();
     missing.sort_unstable();
     missing.dedup();
-    for row in rows::load_accounts(tx, ledger, &missing).await? {
+    let rows = rows::load_accounts(tx, ledger, &missing).await?;
+    resident.windows.admit(windows::load(tx, ledger, &rows).await?);
+    for row in rows {
         resident.admit(row);
     }
     Ok(())
@@ -150,13 +153,17 @@ async fn keys(tx: &mut Tx, ledger: LedgerId, flushed: Mark, head: &Head, residen
     Ok(())
 }
 
-/// An account as the database has it, with what its row does not have yet.
+/// An account as the database has it, with what its row does not have yet, and its windows.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<AccountRow>, Error> {
+pub(super) async fn account(
+    db: &Db,
+    ledger: LedgerId,
+    id: AccountId,
+) -> Result<Option<(AccountRow, Vec<Window>)>, Error> {
     let mut tx = db.begin_read().await?;
-    let Some(mut row) = rows::load_accounts(&mut tx, ledger, &[id]).await?.pop() else { return Ok(None) };
+    let Some((mut row, windows)) = windows::load_account(&mut tx, ledger, id).await? else { return Ok(None) };
     let marks = "select flushed_position, last_position from ledger where ledger_id = $1";
     let marks = tx.fetch_optional(marks, vec![ledger.0.into()]).await?.ok_or_else(lost)?;
     let (flushed, last) = (marks.int("flushed_position")?, marks.int("last_position")?);
@@ -172,5 +179,5 @@ pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<
         };
         tx.scan(sql, &values, each).await?;
     }
-    Ok(Some(row))
+    Ok(Some((row, windows)))
 }

@@ -50,7 +50,8 @@ pub(super) struct Appended {
 }
 
 /// What [`scanned_account`] reads; it is given the id.
-pub(super) const ACCOUNT_COLUMNS: &str = "account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+pub(super) const ACCOUNT_COLUMNS: &str =
+    "account_id, balance, held_out, held_in, floor, ceiling, status, windowed, as_of,
         last_position, entries, begun, posted, ended, spine";
 
 /// Ends with the column of their ids.
@@ -80,6 +81,7 @@ pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {
             floor: amount(row, "floor")?,
             ceiling: amount(row, "ceiling")?,
             status: status(row.int("status")?)?,
+            windowed: row.bool("windowed")?,
         },
         chain: Chain::stored(row.int("entries")?, totals, &row.bytes("spine")?)
             .filter(|chain| row.int("last_position").is_ok_and(|position| position == chain.last_position()))
@@ -98,6 +100,7 @@ pub(super) fn scanned_account(id: AccountId, row: &mut Scanned<'_>) -> Result<Ac
         floor: checked(row.int()?)?,
         ceiling: checked(row.int()?)?,
         status: status(row.int()?)?,
+        windowed: row.bool()?,
     };
     let (as_of, last_position, entries) = (row.int()?, row.int()?, row.int()?);
     let totals = Totals { begun: row.int()?, posted: row.int()?, ended: row.int()? };

@@ -4,9 +4,9 @@ use crate::guest::exports::hesabu::ledger::posting::{Book as WitBook, Malformed}
 use crate::guest::exports::hesabu::ledger::types as wit;
 use alloc::vec::Vec;
 use ledger_core::{
-    Account, AccountId, AccountStatus, Action, Amount, Book, BookError, Command, Create, Item, Key, Memo, OpenAccount,
-    Outcome, Receipt, Rejection, SetLimits, SetStatus, Settle, Timestamp, Transfer, TransferId, TransferKind,
-    TransferState,
+    Account, AccountId, AccountStatus, Action, Amount, Book, BookError, Command, Create, Date, Direction, Item, Key,
+    Memo, OpenAccount, Outcome, Period, Receipt, Rejection, SetLimits, SetStatus, SetWindow, Settle, Timestamp,
+    Transfer, TransferId, TransferKind, TransferState, UtcOffset, Window,
 };
 
 pub(crate) fn book(book: &WitBook) -> Result<Book, Malformed> {
@@ -18,15 +18,24 @@ pub(crate) fn book(book: &WitBook) -> Result<Book, Malformed> {
     for (place, transfer) in (0..).zip(&book.transfers) {
         transfers.push(transfer_in(transfer).ok_or(Malformed::Transfer(place))?);
     }
-    // The place of the later of the two.
-    Book::load(&accounts, &transfers).map_err(|error| match error {
-        BookError::AccountTwice(id) => Malformed::Account(
-            (0..).zip(&accounts).filter(|(_, account)| account.id == id).map(|(at, _)| at).max().unwrap_or(0),
-        ),
-        BookError::TransferTwice(id) => Malformed::Transfer(
-            (0..).zip(&transfers).filter(|(_, transfer)| transfer.id == id).map(|(at, _)| at).max().unwrap_or(0),
-        ),
+    let mut windows = Vec::with_capacity(book.windows.len());
+    for (place, window) in (0..).zip(&book.windows) {
+        windows.push(window_in(window).ok_or(Malformed::Window(place))?);
+    }
+    Book::load(&accounts, &windows, &transfers).map_err(|error| match error {
+        BookError::AccountTwice(id) | BookError::WindowMissing(id) => {
+            Malformed::Account(last_place(&accounts, |account| account.id == id))
+        }
+        BookError::Window(account, direction, period) => Malformed::Window(last_place(&windows, |window| {
+            (window.account, window.direction, window.period) == (account, direction, period)
+        })),
+        BookError::TransferTwice(id) => Malformed::Transfer(last_place(&transfers, |transfer| transfer.id == id)),
     })
+}
+
+/// Of what is there twice, the place of the later.
+fn last_place<T>(all: &[T], is: impl Fn(&T) -> bool) -> u32 {
+    (0..).zip(all).filter(|(_, one)| is(one)).map(|(place, _)| place).last().unwrap_or(0)
 }
 
 pub(crate) fn batch(batch: &[wit::Item]) -> Result<Vec<Item>, Malformed> {
@@ -79,6 +88,14 @@ pub(crate) fn command(command: &wit::Command) -> Option<Command> {
             },
             memo: Memo(id_in(settle.memo)),
         }),
+        wit::Command::SetWindow(set) => Command::SetWindow(SetWindow {
+            account: AccountId(id_in(set.account)),
+            direction: direction_in(set.direction),
+            period: period_in(set.period),
+            max_amount: optional(set.max_amount)?,
+            max_count: set.max_count,
+            offset: UtcOffset::new(set.utc_offset)?,
+        }),
     })
 }
 
@@ -107,6 +124,21 @@ fn status_in(status: wit::AccountStatus) -> AccountStatus {
     }
 }
 
+fn direction_in(direction: wit::Direction) -> Direction {
+    match direction {
+        wit::Direction::Out => Direction::Out,
+        wit::Direction::In => Direction::In,
+    }
+}
+
+fn period_in(period: wit::Period) -> Period {
+    match period {
+        wit::Period::Day => Period::Day,
+        wit::Period::Week => Period::Week,
+        wit::Period::Month => Period::Month,
+    }
+}
+
 fn kind_in(kind: wit::TransferKind) -> TransferKind {
     match kind {
         wit::TransferKind::Immediate => TransferKind::Immediate,
@@ -125,8 +157,26 @@ fn account_in(account: &wit::Account) -> Option<Account> {
         floor: Amount::new(account.floor)?,
         ceiling: Amount::new(account.ceiling)?,
         status: status_in(account.status),
+        windowed: account.windowed,
     };
     (account.held_out >= Amount::ZERO && account.held_in >= Amount::ZERO).then_some(account)
+}
+
+/// `None` when an amount or the offset is out of range.
+fn window_in(window: &wit::Window) -> Option<Window> {
+    let not_negative = |amount: &Amount| *amount >= Amount::ZERO;
+    Some(Window {
+        account: AccountId(id_in(window.account)),
+        direction: direction_in(window.direction),
+        period: period_in(window.period),
+        max_amount: optional(window.max_amount).filter(|max| max.as_ref().is_none_or(not_negative))?,
+        max_count: window.max_count,
+        used_amount: Amount::new(window.used_amount).filter(not_negative)?,
+        used_count: window.used_count,
+        began: Date(window.began),
+        since: Timestamp(window.since),
+        offset: UtcOffset::new(window.utc_offset)?,
+    })
 }
 
 /// `None` when an amount is out of range.
@@ -186,6 +236,14 @@ fn rejection_in(rejection: wit::Rejection) -> Option<Rejection> {
         wit::Rejection::HoldsOutstanding => Rejection::HoldsOutstanding,
         wit::Rejection::FloorExceeded(available) => Rejection::FloorExceeded { available: Amount::new(available)? },
         wit::Rejection::CeilingExceeded(room) => Rejection::CeilingExceeded { room: Amount::new(room)? },
+        wit::Rejection::PayerWindowAmountExceeded(available) => {
+            Rejection::PayerWindowAmountExceeded { available: Amount::new(available)? }
+        }
+        wit::Rejection::PayerWindowCountExceeded => Rejection::PayerWindowCountExceeded,
+        wit::Rejection::PayeeWindowAmountExceeded(room) => {
+            Rejection::PayeeWindowAmountExceeded { room: Amount::new(room)? }
+        }
+        wit::Rejection::PayeeWindowCountExceeded => Rejection::PayeeWindowCountExceeded,
     })
 }
 
@@ -225,6 +283,29 @@ pub(crate) fn account(account: Account) -> wit::Account {
             AccountStatus::Frozen => wit::AccountStatus::Frozen,
             AccountStatus::Closed => wit::AccountStatus::Closed,
         },
+        windowed: account.windowed,
+    }
+}
+
+pub(crate) fn window(window: Window) -> wit::Window {
+    wit::Window {
+        account: id(window.account.0),
+        direction: match window.direction {
+            Direction::Out => wit::Direction::Out,
+            Direction::In => wit::Direction::In,
+        },
+        period: match window.period {
+            Period::Day => wit::Period::Day,
+            Period::Week => wit::Period::Week,
+            Period::Month => wit::Period::Month,
+        },
+        max_amount: window.max_amount.map(Amount::minor),
+        max_count: window.max_count,
+        used_amount: window.used_amount.minor(),
+        used_count: window.used_count,
+        began: window.began.0,
+        since: window.since.0,
+        utc_offset: window.offset.minutes(),
     }
 }
 
@@ -288,5 +369,11 @@ fn rejection(rejection: Rejection) -> wit::Rejection {
         Rejection::HoldsOutstanding => wit::Rejection::HoldsOutstanding,
         Rejection::FloorExceeded { available } => wit::Rejection::FloorExceeded(available.minor()),
         Rejection::CeilingExceeded { room } => wit::Rejection::CeilingExceeded(room.minor()),
+        Rejection::PayerWindowAmountExceeded { available } => {
+            wit::Rejection::PayerWindowAmountExceeded(available.minor())
+        }
+        Rejection::PayerWindowCountExceeded => wit::Rejection::PayerWindowCountExceeded,
+        Rejection::PayeeWindowAmountExceeded { room } => wit::Rejection::PayeeWindowAmountExceeded(room.minor()),
+        Rejection::PayeeWindowCountExceeded => wit::Rejection::PayeeWindowCountExceeded,
     }
 }

@@ -25,6 +25,7 @@ impl wit::Guest for Ledger {
         Ok(wit::Posted {
             outcomes: outcomes.into_iter().map(convert::outcome).collect(),
             accounts: book.changed_accounts().copied().map(convert::account).collect(),
+            windows: book.changed_windows().copied().map(convert::window).collect(),
         })
     }
 

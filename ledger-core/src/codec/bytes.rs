@@ -116,10 +116,14 @@ impl<'a, O: Order> Writer<'a, O> {
         self.i64(amount.minor());
     }
 
+    pub(crate) fn u32(&mut self, number: u32) {
+        self.out.extend_from_slice(&O::bytes_32(number));
+    }
+
     /// How many things follow, or the place of one of them: four bytes.
     #[inline]
     pub(crate) fn count(&mut self, count: usize) {
-        self.out.extend_from_slice(&O::bytes_32(u32::try_from(count).expect("fewer than 2^32")));
+        self.u32(u32::try_from(count).expect("fewer than 2^32"));
     }
 
     #[inline]
@@ -251,9 +255,13 @@ impl<'a, O: Order> Reader<'a, O> {
         self.take::<1>().map(|[byte]| byte)
     }
 
+    pub(crate) fn u32(&mut self) -> Result<u32, CodecError> {
+        self.take().map(O::number_32)
+    }
+
     #[inline]
     pub(crate) fn count(&mut self) -> Result<usize, CodecError> {
-        self.take().map(|bytes| O::number_32(bytes) as usize)
+        self.u32().map(|number| number as usize)
     }
 
     #[inline]

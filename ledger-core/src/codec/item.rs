@@ -3,8 +3,8 @@
 use super::CodecError;
 use super::bytes::{Chunk, Order, Reader, Writer, amount, flag, number_128};
 use crate::{
-    AccountId, Action, Command, Create, Item, Key, Memo, OpenAccount, SetLimits, SetStatus, Settle, Timestamp,
-    TransferId, TransferKind,
+    AccountId, Action, Command, Create, Direction, Item, Key, Memo, OpenAccount, Period, SetLimits, SetStatus,
+    SetWindow, Settle, Timestamp, TransferId, TransferKind, UtcOffset,
 };
 
 const LINKED: u8 = 0x80;
@@ -13,6 +13,7 @@ const HAS_CEILING: u8 = 2;
 const HAS_KEY: u8 = 1;
 const HAS_EXPIRY: u8 = 2;
 const HAS_AMOUNT: u8 = 1;
+const HAS_COUNT: u8 = 2;
 const HAS_MEMO: u8 = 4;
 const PAYABLE_NOW: u8 = 8;
 
@@ -42,6 +43,10 @@ pub(crate) fn write<O: Order>(out: &mut Writer<'_, O>, item: &Item) {
         Command::Settle(settle) => {
             out.byte(5 | linked);
             write_settle(out, settle);
+        }
+        Command::SetWindow(window) => {
+            out.byte(6 | linked);
+            write_set_window(out, window);
         }
     }
 }
@@ -81,6 +86,20 @@ fn write_settle<O: Order>(out: &mut Writer<'_, O>, settle: &Settle) {
     out.memo(settle.memo);
 }
 
+fn write_set_window<O: Order>(out: &mut Writer<'_, O>, set: &SetWindow) {
+    out.byte(direction_byte(set.direction));
+    out.byte(period_byte(set.period));
+    out.byte(flag(set.max_amount.is_some(), HAS_AMOUNT) | flag(set.max_count.is_some(), HAS_COUNT));
+    out.u128(set.account.0);
+    out.i64(set.offset.minutes().into());
+    if let Some(max) = set.max_amount {
+        out.amount(max);
+    }
+    if let Some(max) = set.max_count {
+        out.u32(max);
+    }
+}
+
 /// Reads one command.
 pub(crate) fn read<O: Order>(reader: &mut Reader<'_, O>) -> Result<Item, CodecError> {
     let tag = reader.byte()?;
@@ -102,6 +121,7 @@ pub(crate) fn read<O: Order>(reader: &mut Reader<'_, O>) -> Result<Item, CodecEr
         3 => Command::SetStatus(SetStatus { account: AccountId(reader.u128()?), status: reader.status()? }),
         4 => Command::Create(read_create(reader)?),
         5 => Command::Settle(read_settle(reader)?),
+        6 => Command::SetWindow(read_set_window(reader)?),
         _ => return Err(reader.wrong()),
     };
     Ok(Item { command, linked: tag & LINKED != 0 })
@@ -140,6 +160,56 @@ fn read_settle<O: Order>(reader: &mut Reader<'_, O>) -> Result<Settle, CodecErro
         _ => return Err(reader.wrong()),
     };
     Ok(Settle { transfer, action, memo: reader.memo(flags & HAS_MEMO != 0)? })
+}
+
+fn read_set_window<O: Order>(reader: &mut Reader<'_, O>) -> Result<SetWindow, CodecError> {
+    let (direction, period) = (read_direction(reader)?, read_period(reader)?);
+    let flags = reader.flags(HAS_AMOUNT | HAS_COUNT)?;
+    Ok(SetWindow {
+        direction,
+        period,
+        account: AccountId(reader.u128()?),
+        offset: read_offset(reader)?,
+        max_amount: if flags & HAS_AMOUNT != 0 { Some(reader.amount()?) } else { None },
+        max_count: if flags & HAS_COUNT != 0 { Some(reader.u32()?) } else { None },
+    })
+}
+
+pub(crate) const fn direction_byte(direction: Direction) -> u8 {
+    match direction {
+        Direction::Out => 0,
+        Direction::In => 1,
+    }
+}
+
+pub(crate) fn read_direction<O: Order>(reader: &mut Reader<'_, O>) -> Result<Direction, CodecError> {
+    match reader.byte()? {
+        0 => Ok(Direction::Out),
+        1 => Ok(Direction::In),
+        _ => Err(reader.wrong()),
+    }
+}
+
+pub(crate) const fn period_byte(period: Period) -> u8 {
+    match period {
+        Period::Day => 0,
+        Period::Week => 1,
+        Period::Month => 2,
+    }
+}
+
+pub(crate) fn read_period<O: Order>(reader: &mut Reader<'_, O>) -> Result<Period, CodecError> {
+    match reader.byte()? {
+        0 => Ok(Period::Day),
+        1 => Ok(Period::Week),
+        2 => Ok(Period::Month),
+        _ => Err(reader.wrong()),
+    }
+}
+
+pub(crate) fn read_offset<O: Order>(reader: &mut Reader<'_, O>) -> Result<UtcOffset, CodecError> {
+    let minutes = i16::try_from(reader.i64()?).ok();
+    minutes.and_then(UtcOffset::new).ok_or_else(|| reader.wrong())
 }
 
 pub(crate) const fn kind_byte(kind: TransferKind) -> u8 {

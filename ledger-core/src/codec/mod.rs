@@ -12,6 +12,7 @@
 //! | 3 set status | id 16, status |
 //! | 4 create | kind, flags (1 key, 2 expiry, 4 memo, 8 payable now), id 16, payer 16, payee 16, amount i64, key 16?, expiry i64?, memo 16? |
 //! | 5 settle | action, flags (1 amount, 4 memo), transfer 16, amount i64?, memo 16? |
+//! | 6 set window | direction (0 out, 1 in), period (0 day, 1 week, 2 month), flags (1 amount, 2 count), id 16, offset in minutes i64, amount i64?, count u32? |
 //! | verdict | 0 account; 1 transfer: payer's and payee's balance i64; 2 repeated; 3 refused: code, amount i64? |
 
 pub(crate) mod bytes; // numbers, one after the other

@@ -5,6 +5,7 @@
 
 mod accounts; // what happens to an account
 mod transfers; // what happens to a transfer
+mod windows; // how much may pass in a period
 
 use crate::{Account, Amount, Book, Command, Item, Rejection, Timestamp, Transfer, TransferState};
 use alloc::vec::Vec;
@@ -203,5 +204,6 @@ fn decide(book: &mut Book, command: &Command, now: Timestamp) -> Decision {
         Command::SetStatus(status) => accounts::set_status(book, status),
         Command::Create(create) => transfers::create(book, create, now),
         Command::Settle(settle) => transfers::settle(book, settle, now),
+        Command::SetWindow(set) => windows::set(book, set, now),
     }
 }

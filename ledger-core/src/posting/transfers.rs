@@ -1,6 +1,6 @@
 //! What happens to a transfer: it begins, and what waits is settled.
 
-use super::{Decision, Done};
+use super::{Decision, Done, windows};
 use crate::{
     Account, AccountStatus, Action, Amount, Book, Create, Rejection, Settle, Timestamp, Transfer, TransferKind,
     TransferState,
@@ -23,9 +23,13 @@ pub(super) fn create(book: &mut Book, create: &Create, now: Timestamp) -> Decisi
     let payer = book.find(create.payer).map_err(|_| Rejection::PayerNotFound)?;
     let payee = book.find(create.payee).map_err(|_| Rejection::PayeeNotFound)?;
     both_open(book.at(payer), book.at(payee))?;
+    let windowed = windows::there_are(book, payer, payee);
     // A request reserves nothing, so nothing limits it before the payer accepts, unless it is wanted so.
     if create.kind != TransferKind::Request || create.payable_now {
         within(create.amount, book.at(payer).available(), book.at(payee).room())?;
+        if windowed {
+            windows::allow(book, payer, payee, create.amount, now)?;
+        }
     }
     // Nothing can fail from here on.
     match create.kind {
@@ -39,6 +43,9 @@ pub(super) fn create(book: &mut Book, create: &Create, now: Timestamp) -> Decisi
         TransferKind::Request => {}
     }
     let transfer = book.begin(free, Transfer::begun(create, now));
+    if windowed {
+        windows::count(book, payer, payee, transfer, now);
+    }
     Ok(Done::Transfer { transfer, payer, payee })
 }
 
@@ -71,6 +78,7 @@ pub(super) fn settle(book: &mut Book, settle: &Settle, now: Timestamp) -> Decisi
     let payee = book.find(before.payee).map_err(|_| Rejection::PayeeNotFound)?;
     let (kind, held) = (before.kind, before.amount);
     let after = before.settled(settle.action);
+    let windowed = windows::there_are(book, payer, payee);
     match settle.action {
         Action::Capture(_) => {
             if after.moved > held {
@@ -83,6 +91,9 @@ pub(super) fn settle(book: &mut Book, settle: &Settle, now: Timestamp) -> Decisi
         Action::Accept => {
             both_open(book.at(payer), book.at(payee))?;
             within(after.moved, book.at(payer).available(), book.at(payee).room())?;
+            if windowed {
+                windows::allow(book, payer, payee, after.moved, now)?;
+            }
         }
         Action::Release | Action::Decline | Action::Withdraw | Action::Expire => {}
     }
@@ -97,6 +108,9 @@ pub(super) fn settle(book: &mut Book, settle: &Settle, now: Timestamp) -> Decisi
         move_money(book, payer, payee, after.moved);
     }
     *book.change_transfer(place) = after;
+    if windowed {
+        windows::count(book, payer, payee, place, now);
+    }
     Ok(Done::Transfer { transfer: place, payer, payee })
 }
 

@@ -5,10 +5,12 @@
 //! the lowest code, and a linked group by trying it on a copy. It shares the core's words and none of its decisions.
 
 mod past; // what happened, and what follows from it
+mod windows; // what may pass in a period
 
 use ledger_core::{
     Account, AccountId, AccountStatus, Action, Amount, Command, Create, Item, OpenAccount, Outcome, Receipt, Rejection,
-    SetLimits, SetStatus, Settle, Timestamp, Transfer, TransferId, TransferKind, TransferReceipt, TransferState,
+    SetLimits, SetStatus, SetWindow, Settle, Timestamp, Transfer, TransferId, TransferKind, TransferReceipt,
+    TransferState, Window,
 };
 use past::{Event, Past};
 use std::collections::BTreeMap;
@@ -76,6 +78,11 @@ impl Model {
         self.past.accounts()
     }
 
+    /// Every window, as it is now, in the order of ids, directions and periods.
+    pub fn windows(&self) -> Vec<Window> {
+        self.past.windows()
+    }
+
     /// What would happen, nothing when the command came before, or why not.
     fn decide(&self, command: &Command, now: Timestamp) -> Result<Option<Event>, Rejection> {
         match command {
@@ -84,6 +91,7 @@ impl Model {
             Command::SetStatus(status) => self.set_status(status).map(Some),
             Command::Create(create) => self.create(create, now),
             Command::Settle(settle) => self.settle(settle, now).map(Some),
+            Command::SetWindow(set) => self.set_window(set, now).map(Some),
         }
     }
 
@@ -134,6 +142,19 @@ impl Model {
         unless(against, Event::Marked(*change))
     }
 
+    fn set_window(&self, set: &SetWindow, now: Timestamp) -> Result<Event, Rejection> {
+        let mut against = Vec::new();
+        if set.max_amount.is_some_and(|max| max.minor() < 0) {
+            against.push(Rejection::LimitsCrossed);
+        }
+        match self.past.account(set.account) {
+            None => against.push(Rejection::AccountNotFound),
+            Some(account) if account.status == AccountStatus::Closed => against.push(Rejection::AccountClosed),
+            Some(_) => {}
+        }
+        unless(against, Event::Windowed { set: *set, at: now })
+    }
+
     fn create(&self, create: &Create, now: Timestamp) -> Result<Option<Event>, Rejection> {
         if let Some(first) = self.past.transfer(create.id) {
             let again =
@@ -156,6 +177,7 @@ impl Model {
         }
         if create.kind != TransferKind::Request || create.payable_now {
             against.extend(self.headroom_against(create.payer, create.payee, create.amount, Reserved::Counts));
+            against.extend(windows::against(&self.past, create.payer, create.payee, create.amount, now));
         }
         let (state, moved) = match create.kind {
             TransferKind::Immediate => (TransferState::Posted, create.amount),
@@ -176,10 +198,8 @@ impl Model {
         }
         let Some(transfer) = self.past.transfer(settle.transfer).filter(|known| !is_refused(known)) else {
             against.push(Rejection::TransferNotFound);
-            return unless(
-                against,
-                Event::Settled { transfer: settle.transfer, state: TransferState::Expired, moved: Amount::ZERO },
-            );
+            let (state, moved) = (TransferState::Expired, Amount::ZERO);
+            return unless(against, Event::Settled { transfer: settle.transfer, state, moved, at: now });
         };
         let late = transfer.expires_at.is_some_and(|at| at <= now);
         against.extend(already(transfer.state));
@@ -210,8 +230,11 @@ impl Model {
             let reserved = if transfer.kind == TransferKind::Hold { Reserved::IsThis } else { Reserved::Counts };
             against.extend(self.parties_against(transfer.payer, transfer.payee));
             against.extend(self.headroom_against(transfer.payer, transfer.payee, moved, reserved));
+            if transfer.kind == TransferKind::Request {
+                against.extend(windows::against(&self.past, transfer.payer, transfer.payee, moved, now));
+            }
         }
-        unless(against, Event::Settled { transfer: transfer.id, state, moved })
+        unless(against, Event::Settled { transfer: transfer.id, state, moved, at: now })
     }
 
     /// What payer and payee have against any movement: not there, closed, frozen.
@@ -255,7 +278,8 @@ impl Model {
         let id = match command {
             Command::OpenAccount(OpenAccount { account, .. })
             | Command::SetLimits(SetLimits { account, .. })
-            | Command::SetStatus(SetStatus { account, .. }) => {
+            | Command::SetStatus(SetStatus { account, .. })
+            | Command::SetWindow(SetWindow { account, .. }) => {
                 return Receipt::Account(self.past.account(*account).expect("it was just changed"));
             }
             Command::Create(create) => create.id,

@@ -1,6 +1,10 @@
 //! What happened in a modelled ledger, and everything that follows from it. Decides nothing.
 
-use ledger_core::{Account, AccountId, Amount, OpenAccount, SetLimits, SetStatus, Transfer, TransferId, TransferState};
+use super::windows;
+use ledger_core::{
+    Account, AccountId, Amount, OpenAccount, SetLimits, SetStatus, SetWindow, Timestamp, Transfer, TransferId,
+    TransferState, Window,
+};
 use std::collections::BTreeMap;
 
 /// Something that happened.
@@ -9,8 +13,9 @@ pub(super) enum Event {
     Opened(OpenAccount),
     Limited(SetLimits),
     Marked(SetStatus),
+    Windowed { set: SetWindow, at: Timestamp },
     Began(Transfer),
-    Settled { transfer: TransferId, state: TransferState, moved: Amount },
+    Settled { transfer: TransferId, state: TransferState, moved: Amount, at: Timestamp },
 }
 
 /// The list of what happened. Balances and reservations are computed from it, from the start, each time.
@@ -22,6 +27,16 @@ impl Past {
         self.0.push(event);
     }
 
+    /// What happened, in order.
+    pub(super) fn events(&self) -> impl Iterator<Item = &Event> {
+        self.0.iter()
+    }
+
+    /// Every window that limits an account, each as the last movement left it, in the order of the accounts' ids.
+    pub(super) fn windows(&self) -> Vec<Window> {
+        self.accounts().iter().flat_map(|account| windows::of(self, account.id)).collect()
+    }
+
     /// Every transfer, as it is now.
     pub(super) fn transfers(&self) -> BTreeMap<TransferId, Transfer> {
         let mut transfers = BTreeMap::new();
@@ -30,11 +45,11 @@ impl Past {
                 Event::Began(transfer) => {
                     transfers.insert(transfer.id, *transfer);
                 }
-                Event::Settled { transfer, state, moved } => {
+                Event::Settled { transfer, state, moved, .. } => {
                     let transfer = transfers.get_mut(transfer).expect("only what began is settled");
                     (transfer.state, transfer.moved) = (*state, *moved);
                 }
-                Event::Opened(_) | Event::Limited(_) | Event::Marked(_) => {}
+                Event::Opened(_) | Event::Limited(_) | Event::Marked(_) | Event::Windowed { .. } => {}
             }
         }
         transfers
@@ -76,6 +91,7 @@ impl Past {
         account.balance = amount(sum(moved, |transfer| transfer.payee) - sum(moved, |transfer| transfer.payer));
         account.held_out = amount(sum(held, |transfer| transfer.payer));
         account.held_in = amount(sum(held, |transfer| transfer.payee));
+        account.windowed = windows::any(self, id);
         Some(account)
     }
 }

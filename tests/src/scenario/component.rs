@@ -3,8 +3,8 @@
 use super::{Answering, Decide};
 use hesabu::engine::{Book, COMPONENT, Engine};
 use ledger_core::{
-    Account, AccountId, Amount, Command, Create, Item, Outcome, Receipt, Rejection, Timestamp, Transfer, TransferId,
-    TransferKind, TransferState,
+    Account, AccountId, Amount, Command, Create, Direction, Item, Outcome, Period, Receipt, Rejection, Timestamp,
+    Transfer, TransferId, TransferKind, TransferState, Window,
 };
 use std::collections::BTreeMap;
 use std::future::ready;
@@ -17,6 +17,7 @@ static ENGINE: LazyLock<Engine> =
 #[derive(Debug, Default)]
 pub(super) struct Component {
     accounts: BTreeMap<AccountId, Account>,
+    windows: BTreeMap<(AccountId, Direction, Period), Window>,
     transfers: BTreeMap<TransferId, Transfer>,
 }
 
@@ -24,6 +25,7 @@ impl Component {
     fn book(&self) -> Book {
         Book {
             accounts: self.accounts.values().copied().collect(),
+            windows: self.windows.values().copied().collect(),
             transfers: self.transfers.values().copied().collect(),
         }
     }
@@ -52,6 +54,10 @@ impl Decide for Component {
         Box::pin(async move {
             let posted = ENGINE.post(self.book(), batch.clone(), now).await.expect("the component answers");
             self.accounts.extend(posted.accounts.iter().map(|account| (account.id, *account)));
+            for window in posted.windows {
+                self.windows.insert((window.account, window.direction, window.period), window);
+            }
+            self.windows.retain(|_, window| window.limits());
             for (item, outcome) in batch.iter().zip(&posted.outcomes) {
                 self.keep(&item.command, outcome, now);
             }

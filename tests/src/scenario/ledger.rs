@@ -4,7 +4,7 @@ use super::{Answering, Begin, Runner, Step, Tie};
 use hesabu::posting;
 use ledger_core::{
     Account, AccountId, AccountStatus, Command, Create, Item, Memo, OpenAccount, Outcome, Receipt, SetLimits,
-    SetStatus, Settle, Timestamp, Transfer, TransferId, TransferState, Unit,
+    SetStatus, SetWindow, Settle, Timestamp, Transfer, TransferId, TransferState, Unit,
 };
 use std::collections::BTreeMap;
 
@@ -104,6 +104,14 @@ impl<D: Decide> Ledger<D> {
             Step::Status { name, status } => {
                 Command::SetStatus(SetStatus { account: AccountId(self.accounts.id(name)), status: *status })
             }
+            Step::Window { name, direction, period, max_amount, max_count, offset } => Command::SetWindow(SetWindow {
+                account: AccountId(self.accounts.id(name)),
+                direction: *direction,
+                period: *period,
+                max_amount: *max_amount,
+                max_count: *max_count,
+                offset: *offset,
+            }),
             Step::Begin(begin) => {
                 let command = self.create(begin);
                 self.first.entry(TransferId(self.transfers.id(&begin.id))).or_insert(command);

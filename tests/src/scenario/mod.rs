@@ -22,6 +22,7 @@
 //! | `account NAME floor A ceiling B [frozen]` | opens an account; `none` for no limit |
 //! | `limits NAME floor A ceiling B` | moves its limits |
 //! | `status NAME open\|frozen\|closed` | changes its status |
+//! | `window NAME in\|out day\|week\|month [amount A] [count N] [utc MINUTES]` | limits what may pass in a period, which begins so many minutes before that of UTC; without amount and count, takes the limit away |
 //! | `transfer\|hold\|request ID P -> Q AMOUNT [expires SECONDS] [payable] [keyed] [memo WORD]` | begins a transfer; `payable`: refuse a request that could not be paid now |
 //! | `capture ID [AMOUNT]`, `release ID`, `accept ID`, `decline ID`, `withdraw ID`, `expire ID` | settles it |
 //! | `preview` and a line that begins a transfer | what would come of it |
@@ -44,7 +45,7 @@ pub use parse::parse;
 use crate::database::Engine;
 use component::Component;
 use http::Http;
-use ledger_core::{AccountStatus, Action, Amount, Timestamp, TransferKind, Unit};
+use ledger_core::{AccountStatus, Action, Amount, Direction, Period, Timestamp, TransferKind, Unit, UtcOffset};
 use native::Native;
 use posting::Posted;
 use std::fmt::Write;
@@ -102,17 +103,50 @@ pub struct Line {
 #[derive(Clone, PartialEq, Eq, Debug)]
 #[expect(missing_docs, reason = "the table above says what each line means")]
 pub enum Step {
-    Account { name: String, floor: Amount, ceiling: Amount, frozen: bool },
-    Limits { name: String, floor: Amount, ceiling: Amount },
-    Status { name: String, status: AccountStatus },
+    Account {
+        name: String,
+        floor: Amount,
+        ceiling: Amount,
+        frozen: bool,
+    },
+    Limits {
+        name: String,
+        floor: Amount,
+        ceiling: Amount,
+    },
+    Status {
+        name: String,
+        status: AccountStatus,
+    },
+    Window {
+        name: String,
+        direction: Direction,
+        period: Period,
+        max_amount: Option<Amount>,
+        max_count: Option<u32>,
+        offset: UtcOffset,
+    },
     Begin(Begin),
     Preview(Begin),
-    Settle { id: String, action: Action },
-    Again { id: String },
-    Balance { name: String },
-    Available { name: String },
-    Room { name: String },
-    State { id: String },
+    Settle {
+        id: String,
+        action: Action,
+    },
+    Again {
+        id: String,
+    },
+    Balance {
+        name: String,
+    },
+    Available {
+        name: String,
+    },
+    Room {
+        name: String,
+    },
+    State {
+        id: String,
+    },
     Now(Timestamp),
 }
 

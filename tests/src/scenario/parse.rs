@@ -1,7 +1,9 @@
 //! Reads the text of a scenario. What its lines mean is in the module above.
 
 use super::{Begin, Block, Line, Scenario, Step, Tie};
-use ledger_core::{AccountStatus, Action, Amount, Rejection, Timestamp, TransferKind, Unit};
+use ledger_core::{
+    AccountStatus, Action, Amount, Direction, Period, Rejection, Timestamp, TransferKind, Unit, UtcOffset,
+};
 
 /// Reads a scenario.
 ///
@@ -59,7 +61,7 @@ fn line(number: usize, text: &str, unit: &Unit) -> Result<Line, String> {
     let answer = words.rest();
     let expected = match (&step, answer.as_slice()) {
         (Step::Now(_), []) => String::new(),
-        (Step::Account { .. } | Step::Limits { .. } | Step::Status { .. }, []) => "ok".into(),
+        (Step::Account { .. } | Step::Limits { .. } | Step::Status { .. } | Step::Window { .. }, []) => "ok".into(),
         (Step::Balance { .. } | Step::Available { .. } | Step::Room { .. }, [amount]) => {
             unit.format(self::amount(amount, unit)?)
         }
@@ -113,6 +115,7 @@ fn step(words: &mut Words<'_>, unit: &Unit) -> Result<Step, String> {
             };
             Step::Status { name, status }
         }
+        "window" => window(words, unit)?,
         "transfer" | "hold" | "request" => Step::Begin(begin(verb, words, unit)?),
         "preview" => {
             let verb = words.next("what to preview")?;
@@ -136,6 +139,31 @@ fn step(words: &mut Words<'_>, unit: &Unit) -> Result<Step, String> {
         "now" => Step::Now(seconds(words.next("seconds")?)?),
         other => return Err(format!("no verb is called {other:?}")),
     })
+}
+
+fn window(words: &mut Words<'_>, unit: &Unit) -> Result<Step, String> {
+    let name = words.next("a name")?.into();
+    let direction = match words.next("in or out")? {
+        "in" => Direction::In,
+        "out" => Direction::Out,
+        other => return Err(format!("no direction is called {other:?}")),
+    };
+    let period = match words.next("a period")? {
+        "day" => Period::Day,
+        "week" => Period::Week,
+        "month" => Period::Month,
+        other => return Err(format!("no period is called {other:?}")),
+    };
+    let max_amount = if words.next_if("amount") { Some(amount(words.next("an amount")?, unit)?) } else { None };
+    let number = |text: &str| text.parse().map_err(|_| format!("{text:?} is not a number of movements"));
+    let max_count = if words.next_if("count") { Some(number(words.next("a count")?)?) } else { None };
+    let offset = if words.next_if("utc") { utc_offset(words.next("minutes")?)? } else { UtcOffset::UTC };
+    Ok(Step::Window { name, direction, period, max_amount, max_count, offset })
+}
+
+fn utc_offset(text: &str) -> Result<UtcOffset, String> {
+    let minutes = text.parse().ok().and_then(UtcOffset::new);
+    minutes.ok_or_else(|| format!("{text:?} is not a number of minutes from UTC"))
 }
 
 fn begin(verb: &str, words: &mut Words<'_>, unit: &Unit) -> Result<Begin, String> {
@@ -188,6 +216,7 @@ fn expressible_in_http(step: &Step, in_group: bool) -> Result<(), String> {
         Step::Settle { action, .. } => !matches!(action, Action::Capture(Some(_)) | Action::Expire),
         Step::Balance { .. } => true,
         Step::Available { .. } | Step::Room { .. } | Step::State { .. } | Step::Again { .. } | Step::Now(_) => false,
+        Step::Window { .. } => false,
     };
     if yes && !in_group {
         Ok(())

@@ -4,8 +4,8 @@ use super::random::Random;
 use hesabu::posting::{self, Entry, Group};
 use hesabu::store::Statement;
 use ledger_core::{
-    AccountId, AccountStatus, Action, Amount, Command, Create, Item, Key, Memo, OpenAccount, SetLimits, SetStatus,
-    Settle, Timestamp, TransferId, TransferKind,
+    AccountId, AccountStatus, Action, Amount, Command, Create, Direction, Item, Key, Memo, OpenAccount, Period,
+    SetLimits, SetStatus, SetWindow, Settle, Timestamp, TransferId, TransferKind, UtcOffset,
 };
 use std::collections::BTreeMap;
 
@@ -46,7 +46,7 @@ impl Request {
         self.parts.iter().all(|part| match &part.entry.command {
             Command::Create(create) => create.key.is_some() || !part.minted,
             Command::Settle(_) => true,
-            Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_) => false,
+            Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_) | Command::SetWindow(_) => false,
         })
     }
 
@@ -150,7 +150,8 @@ impl Draws {
             0 if whole => Part::of(opening(random, ACCOUNTS + 1), ""),
             1..=4 if whole => Part::of(limits(random), ""),
             5..=7 if whole => Part::of(status(random), ""),
-            0..=32 if !begun.is_empty() => {
+            8..=12 if whole => Part::of(window(random), ""),
+            0..=36 if !begun.is_empty() => {
                 // Mostly one of the newest.
                 let newest = &begun[begun.len().saturating_sub(6)..];
                 let among = if random.percent(80) { newest } else { begun };
@@ -211,6 +212,19 @@ fn limits(random: &mut Random) -> Command {
 fn status(random: &mut Random) -> Command {
     let status = random.one(&[AccountStatus::Open, AccountStatus::Open, AccountStatus::Frozen, AccountStatus::Closed]);
     Command::SetStatus(SetStatus { account: any(random), status })
+}
+
+/// Tight enough that it is passed, and taken away when nothing is drawn for it.
+fn window(random: &mut Random) -> Command {
+    let max_count = random.percent(50).then(|| u32::try_from(random.between(0, 6)).expect("it is below ten"));
+    Command::SetWindow(SetWindow {
+        account: any(random),
+        direction: random.one(&[Direction::Out, Direction::In]),
+        period: random.one(&[Period::Day, Period::Week, Period::Month]),
+        max_amount: random.percent(60).then(|| minor(random.between(0, 200))),
+        max_count,
+        offset: UtcOffset::new(random.one(&[0, 0, 180, -840])).expect("it is in range"),
+    })
 }
 
 fn action(random: &mut Random) -> Action {

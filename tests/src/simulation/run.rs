@@ -119,9 +119,11 @@ impl<'s> Simulation<'s> {
     }
 
     fn turn_the_clock(&mut self) {
-        let by = match self.random.place(10) {
-            0 => -self.random.between(1, 100_000_000),
-            1 => self.random.between(1, 100_000_000),
+        let by = match self.random.place(20) {
+            0 | 1 => -self.random.between(1, 100_000_000),
+            2 | 3 => self.random.between(1, 100_000_000),
+            // Days pass, and sometimes weeks and months, so that windows begin again.
+            4 => self.random.between(1, 400) * 3_600_000_000,
             _ => self.random.between(0, 20),
         };
         self.tally.set_back += u64::from(by < 0);
@@ -355,6 +357,8 @@ impl<'s> Simulation<'s> {
         let (close, chaos) = (self.hosts[0].posting.clone(), self.hosts[0].chaos.clone());
         chaos.calm();
         close.close().await;
+        // Whoever gave up after a fault had nothing left to let go, and its lease outlasts it.
+        self.time_out_lease().await;
         self.let_go(false).await;
         self.start_host().await;
     }

@@ -4,13 +4,14 @@ use super::generated::exports::hesabu::ledger::posting::Book as WitBook;
 use super::generated::exports::hesabu::ledger::types as wit;
 use hesabu::engine::Book;
 use ledger_core::{
-    Account, AccountId, AccountStatus, Action, Amount, Command, Item, Memo, Outcome, Receipt, Rejection, Timestamp,
-    Transfer, TransferId, TransferKind, TransferReceipt, TransferState,
+    Account, AccountId, AccountStatus, Action, Amount, Command, Date, Direction, Item, Memo, Outcome, Period, Receipt,
+    Rejection, Timestamp, Transfer, TransferId, TransferKind, TransferReceipt, TransferState, UtcOffset, Window,
 };
 
 pub(super) fn book(book: &Book) -> WitBook {
     WitBook {
         accounts: book.accounts.iter().copied().map(account).collect(),
+        windows: book.windows.iter().copied().map(window).collect(),
         transfers: book.transfers.iter().copied().map(transfer).collect(),
     }
 }
@@ -58,6 +59,29 @@ pub(super) fn command(command: Command) -> wit::Command {
             },
             memo: id(settle.memo.0),
         }),
+        Command::SetWindow(set) => wit::Command::SetWindow(wit::SetWindow {
+            account: id(set.account.0),
+            direction: direction(set.direction),
+            period: period(set.period),
+            max_amount: set.max_amount.map(Amount::minor),
+            max_count: set.max_count,
+            utc_offset: set.offset.minutes(),
+        }),
+    }
+}
+
+fn direction(direction: Direction) -> wit::Direction {
+    match direction {
+        Direction::Out => wit::Direction::Out,
+        Direction::In => wit::Direction::In,
+    }
+}
+
+fn period(period: Period) -> wit::Period {
+    match period {
+        Period::Day => wit::Period::Day,
+        Period::Week => wit::Period::Week,
+        Period::Month => wit::Period::Month,
     }
 }
 
@@ -91,6 +115,22 @@ fn account(account: Account) -> wit::Account {
         floor: account.floor.minor(),
         ceiling: account.ceiling.minor(),
         status: status(account.status),
+        windowed: account.windowed,
+    }
+}
+
+fn window(window: Window) -> wit::Window {
+    wit::Window {
+        account: id(window.account.0),
+        direction: direction(window.direction),
+        period: period(window.period),
+        max_amount: window.max_amount.map(Amount::minor),
+        max_count: window.max_count,
+        used_amount: window.used_amount.minor(),
+        used_count: window.used_count,
+        began: window.began.0,
+        since: window.since.0,
+        utc_offset: window.offset.minutes(),
     }
 }
 
@@ -150,6 +190,12 @@ fn rejection(rejection: Rejection) -> wit::Rejection {
         Rejection::HoldsOutstanding => wit::Rejection::HoldsOutstanding,
         Rejection::FloorExceeded { available } => wit::Rejection::FloorExceeded(available.minor()),
         Rejection::CeilingExceeded { room } => wit::Rejection::CeilingExceeded(room.minor()),
+        Rejection::PayerWindowAmountExceeded { available } => {
+            wit::Rejection::PayerWindowAmountExceeded(available.minor())
+        }
+        Rejection::PayerWindowCountExceeded => wit::Rejection::PayerWindowCountExceeded,
+        Rejection::PayeeWindowAmountExceeded { room } => wit::Rejection::PayeeWindowAmountExceeded(room.minor()),
+        Rejection::PayeeWindowCountExceeded => wit::Rejection::PayeeWindowCountExceeded,
     }
 }
 
@@ -196,8 +242,35 @@ pub(super) fn account_in(account: &wit::Account) -> Option<Account> {
         floor: Amount::new(account.floor)?,
         ceiling: Amount::new(account.ceiling)?,
         status: status_in(account.status),
+        windowed: account.windowed,
     };
     (account.held_out >= Amount::ZERO && account.held_in >= Amount::ZERO).then_some(account)
+}
+
+pub(super) fn window_in(window: &wit::Window) -> Option<Window> {
+    let max_amount = match window.max_amount {
+        Some(max) => Some(Amount::new(max)?),
+        None => None,
+    };
+    Some(Window {
+        account: AccountId(id_in(window.account)),
+        direction: match window.direction {
+            wit::Direction::Out => Direction::Out,
+            wit::Direction::In => Direction::In,
+        },
+        period: match window.period {
+            wit::Period::Day => Period::Day,
+            wit::Period::Week => Period::Week,
+            wit::Period::Month => Period::Month,
+        },
+        max_amount,
+        max_count: window.max_count,
+        used_amount: Amount::new(window.used_amount)?,
+        used_count: window.used_count,
+        began: Date(window.began),
+        since: Timestamp(window.since),
+        offset: UtcOffset::new(window.utc_offset)?,
+    })
 }
 
 fn transfer_in(transfer: &wit::Transfer) -> Option<Transfer> {
@@ -256,5 +329,13 @@ fn rejection_in(rejection: wit::Rejection) -> Option<Rejection> {
         wit::Rejection::HoldsOutstanding => Rejection::HoldsOutstanding,
         wit::Rejection::FloorExceeded(available) => Rejection::FloorExceeded { available: Amount::new(available)? },
         wit::Rejection::CeilingExceeded(room) => Rejection::CeilingExceeded { room: Amount::new(room)? },
+        wit::Rejection::PayerWindowAmountExceeded(available) => {
+            Rejection::PayerWindowAmountExceeded { available: Amount::new(available)? }
+        }
+        wit::Rejection::PayerWindowCountExceeded => Rejection::PayerWindowCountExceeded,
+        wit::Rejection::PayeeWindowAmountExceeded(room) => {
+            Rejection::PayeeWindowAmountExceeded { room: Amount::new(room)? }
+        }
+        wit::Rejection::PayeeWindowCountExceeded => Rejection::PayeeWindowCountExceeded,
     })
 }

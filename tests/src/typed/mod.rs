@@ -3,7 +3,7 @@
 mod convert; // between the component's words and the core's
 
 use hesabu::engine::{Book, COMPONENT};
-use ledger_core::{Account, Command, Item, Outcome, Timestamp};
+use ledger_core::{Account, Command, Item, Outcome, Timestamp, Window};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Engine, Store};
 
@@ -29,8 +29,8 @@ impl Typed {
         Typed { ledger: ledger.expect("it exports the ledger"), engine }
     }
 
-    /// The outcomes of a batch, and the accounts that changed.
-    pub fn post(&self, book: &Book, batch: &[Item], now: Timestamp) -> (Vec<Outcome>, Vec<Account>) {
+    /// The outcomes of a batch, and the accounts and windows that changed.
+    pub fn post(&self, book: &Book, batch: &[Item], now: Timestamp) -> (Vec<Outcome>, Vec<Account>, Vec<Window>) {
         let mut store = Store::new(&self.engine, ());
         let ledger = self.ledger.instantiate(&mut store).expect("it has an instance");
         let items: Vec<_> = batch.iter().map(convert::item).collect();
@@ -38,7 +38,9 @@ impl Typed {
         let posted = posted.expect("it answers").expect("the book is right");
         let outcomes: Option<_> = posted.outcomes.into_iter().map(convert::outcome).collect();
         let accounts: Option<_> = posted.accounts.iter().map(convert::account_in).collect();
-        outcomes.zip(accounts).expect("every amount is in range")
+        let windows: Option<_> = posted.windows.iter().map(convert::window_in).collect();
+        let (outcomes, accounts) = outcomes.zip(accounts).expect("every amount is in range");
+        (outcomes, accounts, windows.expect("every amount is in range"))
     }
 
     /// What would become of a command.

@@ -38,7 +38,7 @@ struct Hostile {
     /// What is at address 1024: a byte that is 0 for an answer and 1 for an error; from 1028 on the place of the answer and its length, four
     /// bytes each.
     result: &'static str,
-    /// What is at address 4096, where the answer is: bytes as `ledger-core/src/crossing.rs` has them.
+    /// What is at address 4096, where the answer is: bytes as `ledger-core/src/crossing/mod.rs` has them.
     answer: &'static str,
     found: Found,
 }
@@ -47,7 +47,7 @@ const ANSWER: &str = "i32.const 1024";
 /// Stands for a result that is the bytes at 4096.
 const BYTES: &str = "bytes";
 
-const HOSTILE: [Hostile; 23] = [
+const HOSTILE: [Hostile; 24] = [
     Hostile {
         name: "never ends",
         body: "(loop $on (br $on)) i32.const 1024",
@@ -123,56 +123,56 @@ const HOSTILE: [Hostile; 23] = [
         name: "answers for another version",
         body: ANSWER,
         result: BYTES,
-        answer: r"\02\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        answer: r"\02\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
         found: Found::Nonsense("it is no answer"),
     },
     Hostile {
         name: "answers twice",
         body: ANSWER,
         result: BYTES,
-        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
         found: Found::Nonsense("it is no answer"),
     },
     Hostile {
         name: "says more after its end",
         body: ANSWER,
         result: BYTES,
-        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
         found: Found::Nonsense("it is no answer"),
     },
     Hostile {
         name: "makes money",
         body: ANSWER,
         result: BYTES,
-        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\c8\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\c8\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\c8\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\c8\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
         found: Found::Nonsense("a receipt does not follow from the balances before it"),
     },
     Hostile {
         name: "hides what it made",
         body: ANSWER,
         result: BYTES,
-        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\c8\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\c8\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
         found: Found::Nonsense("an account is not what the commands have made it"),
     },
     Hostile {
         name: "has a balance beyond all ranges",
         body: ANSWER,
         result: BYTES,
-        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\7f\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\ff\7f\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
         found: Found::Nonsense("it is no answer"),
     },
     Hostile {
         name: "turns a payment round",
         body: ANSWER,
         result: BYTES,
-        answer: r"\01\01\01\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        answer: r"\01\01\01\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
         found: Found::Nonsense("a receipt is about another account"),
     },
     Hostile {
         name: "pays to nobody",
         body: ANSWER,
         result: BYTES,
-        answer: r"\01\01\00\00\00\00\07\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        answer: r"\01\01\00\00\00\00\07\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
         found: Found::Nonsense("a receipt is about another account"),
     },
     Hostile {
@@ -186,8 +186,15 @@ const HOSTILE: [Hostile; 23] = [
         name: "changes an account that nobody asked for",
         body: ANSWER,
         result: BYTES,
-        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\32\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\32\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
         found: Found::Nonsense("an account is not what the commands have made it"),
+    },
+    Hostile {
+        name: "limits an account that nobody asked to limit",
+        body: ANSWER,
+        result: BYTES,
+        answer: r"\01\01\00\00\00\00\01\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\64\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\9c\ff\ff\ff\ff\ff\ff\ff\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\64\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\01\00\00\00\00\00\00\00\00\00\02\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00\00",
+        found: Found::Nonsense("a window is not what the commands have made it"),
     },
     Hostile {
         name: "answers a payment with an account",
@@ -207,7 +214,7 @@ const HOSTILE: [Hostile; 23] = [
 
 /// The typed interface, which the server does not ask.
 const TYPED: &str = r#"
-    (func (export "hesabu:ledger/posting@0.1.0#post") (param i32 i32 i32 i32 i32 i32 i64) (result i32) unreachable)
+    (func (export "hesabu:ledger/posting@0.1.0#post") (param i32 i32 i32 i32 i32 i32 i32 i32 i64) (result i32) unreachable)
     (func (export "hesabu:ledger/posting@0.1.0#preview") (param i32) (result i32) unreachable)"#;
 
 impl Hostile {
@@ -282,7 +289,7 @@ async fn each_is_refused_for_what_it_does() {
         let engine = hostile.engine();
         // Twice: the next call starts clean, and is stopped all the same.
         for _ in 0..2 {
-            let book = Book { accounts: accounts.clone(), transfers: vec![] };
+            let book = Book { accounts: accounts.clone(), ..Book::default() };
             let error = engine.post(book, vec![Item::alone(pay(payer, payee))], Timestamp(0)).await;
             let error = error.expect_err(hostile.name);
             match (&error, hostile.found) {

@@ -8,8 +8,8 @@ use ledger_core::codec::{
     decode_batch, encode_batch, encode_item, encode_verdict, item_from_bytes, verdict_from_bytes,
 };
 use ledger_core::{
-    AccountId, AccountStatus, Action, Amount, Command, Create, Item, Key, Memo, OpenAccount, Rejection, SetLimits,
-    SetStatus, Settle, Timestamp, TransferId, TransferKind, Verdict,
+    AccountId, AccountStatus, Action, Amount, Command, Create, Direction, Item, Key, Memo, OpenAccount, Period,
+    Rejection, SetLimits, SetStatus, SetWindow, Settle, Timestamp, TransferId, TransferKind, UtcOffset, Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -75,15 +75,20 @@ fn every_kind_of_command_and_verdict_is_golden() {
                     )
                 }
                 Command::Settle(settle) => format!("settle {:?} {}", settle.action, settle.memo != Memo::NONE),
+                Command::SetWindow(set) => {
+                    let maxima = (set.max_amount.is_some(), set.max_count.is_some());
+                    format!("window {:?} {:?} {maxima:?}", set.direction, set.period)
+                }
             }),
             Value::Verdict(Verdict::Refused(rejection)) => tags.insert(rejection.word().into()),
             Value::Verdict(verdict) => tags.insert(format!("{verdict:?}")),
             Value::Batch(..) => tags.insert("batch".into()),
         };
     }
-    // 2 ways to open, 4 of limits, 3 statuses; 3 kinds with 3 flags each, a request with one more; 7 actions with and without memo; 33 verdicts; batches.
+    // 2 ways to open, 4 of limits, 3 statuses; 3 kinds with 3 flags each, a request with one more; 7 actions with and without memo;
+    // 2 directions and 3 periods with 4 flags each; 3 verdicts and the refusals; batches.
     let rejections = (1..=u8::MAX).map_while(|code| Rejection::from_code(code, Amount::ZERO)).count();
-    assert_eq!(tags.len(), 9 + 3 * 8 + 1 + 7 * 2 + 3 + rejections + 1, "{tags:?}");
+    assert_eq!(tags.len(), 9 + 3 * 8 + 1 + 7 * 2 + 2 * 3 * 4 + 3 + rejections + 1, "{tags:?}");
 }
 
 enum Value {
@@ -95,7 +100,7 @@ enum Value {
 /// Every value with its meaning, in the order of the file.
 fn values() -> Vec<(String, Value)> {
     let mut values = Vec::new();
-    for (meaning, command) in account_commands().into_iter().chain(creates()).chain(settles()) {
+    for (meaning, command) in account_commands().into_iter().chain(creates()).chain(settles()).chain(windows()) {
         values.push((meaning, Value::Item(Item::alone(command))));
     }
     let linked = Item { linked: true, ..Item::alone(create(TransferKind::Immediate, true, None, Memo::NONE)) };
@@ -196,6 +201,27 @@ fn settles() -> Vec<(String, Command)> {
         settles.push((format!("{name} memo"), Command::Settle(Settle { transfer: ID, action, memo: MEMO })));
     }
     settles
+}
+
+fn windows() -> Vec<(String, Command)> {
+    let mut windows = Vec::new();
+    for (direction, way) in [(Direction::Out, "out of"), (Direction::In, "into")] {
+        for (period, name, minutes) in
+            [(Period::Day, "day", 0), (Period::Week, "week", 180), (Period::Month, "month", -210)]
+        {
+            let offset = UtcOffset::new(minutes).expect("in range");
+            for (max_amount, max_count) in
+                [(None, None), (Some(amount(1_250)), None), (None, Some(12)), (Some(Amount::ZERO), Some(u32::MAX))]
+            {
+                let set = SetWindow { account: ALICE, direction, period, max_amount, max_count, offset };
+                let most = max_amount.map_or_else(String::new, |max| format!(" amount {}", max.minor()));
+                let times = max_count.map_or_else(String::new, |max| format!(" count {max}"));
+                let meaning = format!("window {way} alice by {name}{most}{times}, midnight {minutes} before UTC");
+                windows.push((meaning, Command::SetWindow(set)));
+            }
+        }
+    }
+    windows
 }
 
 fn verdicts() -> Vec<(String, Verdict)> {

@@ -24,7 +24,15 @@ const TABLES: [(&str, Option<&str>); 10] = [
         ),
     ),
     ("journal", Some("ledger_id, seq, hash, body) select ledger_id, seq, hash, body")),
-    ("account", None),
+    (
+        "account",
+        Some(
+            "ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+             last_position, entries, begun, posted, ended, spine
+             ) select ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+             last_position, entries, begun, posted, ended, spine",
+        ),
+    ),
     (
         "transfer",
         Some(

@@ -6,7 +6,7 @@
 use hesabu_tests::{commands, explore::explore, model::Model};
 use ledger_core::{
     Account, AccountId, Amount, Book, Command, Item, Outcome, Receipt, Rejection, SetLimits, Timestamp, Transfer,
-    TransferState, post, preview,
+    TransferState, Window, post, preview,
 };
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseResult;
@@ -28,6 +28,7 @@ fn the_core_and_the_model_agree() {
         }
         let accounts: Vec<Account> = whole.accounts().copied().collect();
         prop_assert!(accounts.iter().eq(by_group.accounts()));
+        prop_assert!(whole.windows().eq(by_group.windows()));
         seen.borrow_mut().states(model.transfers().values());
         Ok(())
     });
@@ -74,6 +75,11 @@ fn not_further_out(before: &Account, after: &Account) -> TestCaseResult {
 fn invariants_hold(book: &Book, model: &Model) -> TestCaseResult {
     let accounts: Vec<Account> = book.accounts().copied().collect();
     prop_assert_eq!(&accounts, &model.accounts());
+    let windows: Vec<Window> = book.windows().copied().collect();
+    prop_assert_eq!(&windows, &model.windows());
+    for account in &accounts {
+        prop_assert_eq!(account.windowed, windows.iter().any(|window| window.account == account.id));
+    }
     prop_assert_eq!(accounts.iter().map(|account| i128::from(account.balance.minor())).sum::<i128>(), 0);
     let transfers = model.transfers();
     for transfer in transfers.values() {

@@ -6,7 +6,7 @@
 
 use hesabu::engine::{self, COMPONENT, Engine};
 use hesabu_tests::{commands, explore::explore, typed::Typed};
-use ledger_core::{Account, AccountId, Book, TransferId, post};
+use ledger_core::{Account, AccountId, Book, TransferId, Window, post};
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,21 +20,25 @@ fn the_core_and_the_component_agree() {
     explore(160, &commands::histories(), |history| {
         let mut native = Book::new([]);
         let mut accounts: BTreeMap<AccountId, Account> = BTreeMap::new();
+        let mut windows = BTreeMap::new();
         let mut ids: BTreeSet<TransferId> = BTreeSet::new();
         for batch in history {
             let book = engine::Book {
                 accounts: accounts.values().copied().collect(),
+                windows: windows.values().copied().collect(),
                 transfers: ids.iter().filter_map(|id| native.transfer(*id)).copied().collect(),
             };
-            let mut loaded = Book::load(&book.accounts, &book.transfers).expect("no id is there twice");
+            let mut loaded = Book::load(&book.accounts, &book.windows, &book.transfers).expect("it is what was kept");
             let outcomes = post(&mut loaded, &batch.items, batch.now);
             let posted = runtime.block_on(engine.post(book.clone(), batch.items.clone(), batch.now));
             let posted = posted.map_err(|error| TestCaseError::fail(format!("{error:?}")))?;
             prop_assert_eq!(&posted.outcomes, &outcomes);
             prop_assert!(posted.accounts.iter().eq(loaded.changed_accounts()));
-            let (typed_outcomes, typed_accounts) = typed.post(&book, &batch.items, batch.now);
+            prop_assert!(posted.windows.iter().eq(loaded.changed_windows()));
+            let (typed_outcomes, typed_accounts, typed_windows) = typed.post(&book, &batch.items, batch.now);
             prop_assert_eq!(typed_outcomes, outcomes.as_slice());
             prop_assert_eq!(&typed_accounts, &posted.accounts);
+            prop_assert_eq!(&typed_windows, &posted.windows);
             let first = batch.items[0].command;
             let typed_first = typed.preview(&book, first, batch.now);
             let foreseen = runtime.block_on(engine.preview(book, first, batch.now));
@@ -43,6 +47,9 @@ fn the_core_and_the_component_agree() {
             prop_assert_eq!(foreseen, typed_first);
             commands_seen.set(commands_seen.get() + outcomes.len());
             accounts.extend(posted.accounts.iter().map(|account| (account.id, *account)));
+            let key = |window: &Window| (window.account, window.direction, window.period);
+            windows.extend(posted.windows.iter().map(|window| (key(window), *window)));
+            windows.retain(|_, window| window.limits());
             ids.extend(batch.items.iter().filter_map(|item| commands::begins(&item.command)));
             native = loaded;
         }

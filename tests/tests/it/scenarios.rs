@@ -32,6 +32,10 @@ scenarios! {
     limits_moved,
     holds_and_moved_limits,
     precedence,
+    windows_by_day,
+    windows_by_month,
+    windows_and_holds,
+    windows_in_groups,
 }
 
 #[test]
@@ -75,6 +79,8 @@ fn a_line_that_means_nothing_is_named() {
         problem("hold h a -> b 1  floor-exceeded"),
         (2, "\"floor-exceeded\" is not an answer, or lacks its amount".into())
     );
+    assert_eq!(problem("window a up day amount 1"), (2, "no direction is called \"up\"".into()));
+    assert_eq!(problem("window a in day count 1 utc 900").0, 2);
     assert_eq!(problem("linked\ntransfer t a -> b 1  ok"), (3, "the last group does not end".into()));
     assert!(problem("surfaces: http\nnow 5").1.starts_with("HTTP cannot express this"));
 }

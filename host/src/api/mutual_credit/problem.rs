@@ -176,6 +176,15 @@ fn words(rejection: Rejection, stage: Stage, unit: &Unit) -> String {
                 text(room)
             );
         }
+        // What a window refuses now may be accepted in the next period, so it cancels nothing.
+        (Rejection::PayerWindowAmountExceeded { available: left }, _) => {
+            return format!("Sender will exceed its limit for this period. What is left of it: {}", text(left));
+        }
+        (Rejection::PayeeWindowAmountExceeded { room: left }, _) => {
+            return format!("Receiver will exceed its limit for this period. What is left of it: {}", text(left));
+        }
+        (Rejection::PayerWindowCountExceeded, _) => "Sender may not send again in this period.",
+        (Rejection::PayeeWindowCountExceeded, _) => "Receiver may not receive again in this period.",
     };
     message.into()
 }

@@ -12,7 +12,7 @@ use super::journal::Hash;
 use super::resident::{Mark, Slice};
 use super::rows::{AccountRow, Appended};
 use crate::store::{Db, Error, Tx, Value};
-use ledger_core::{LedgerId, Timestamp};
+use ledger_core::{LedgerId, Timestamp, Window};
 use std::time::Instant;
 
 /// How long a host keeps a ledger for itself after its last write. Others take over that much later when it dies.
@@ -62,6 +62,8 @@ pub(super) struct Write {
     pub(super) settled: Vec<(i64, i64)>,
     /// How many transfers began, were posted and ended otherwise.
     pub(super) counts: [i64; 3],
+    /// Windows that changed. One without maxima was taken away.
+    pub(super) windows: Vec<Window>,
     /// Rows that follow, of this batch and earlier ones.
     pub(super) behind: Slice,
     /// Before it was sent: the lease that it renews lasts from here at least.

@@ -2,8 +2,10 @@
 
 use super::{LEASE, Right, Write, Written, account_numbers, head_values};
 use crate::posting::rows::Appended;
+use crate::posting::windows::numbers;
 use crate::store::{Column, Db, Error, Row, Tx, Value};
 use const_format::formatcp;
+use ledger_core::Window;
 
 /// The time by the database's clock when the statement came, in microseconds. After waiting for a lock it is a little old, and then
 /// leases seem to last longer to those who ask and shorter to those who hold them.
@@ -11,7 +13,7 @@ pub(in crate::posting) const NOW: &str = "cast(extract(epoch from statement_time
 
 /// $1–$13 as in [`head_values`]; $14 the body, $15 the position before it; $16 whether the lease is let go,
 /// $17 for how long nobody takes it; then a column each. Everything reads from `head`, so nothing is written where it did not move.
-const WRITE: &str = formatcp!(
+const PARTS: &str = formatcp!(
     "with head as (
         update ledger set head_seq = $2, head_hash = $3, head_at = $4, last_position = $5, last_id = $6,
                begun = begun + $7, posted = posted + $8, ended = ended + $9, flushed_seq = $10, flushed_position = $11,
@@ -39,29 +41,55 @@ const WRITE: &str = formatcp!(
         where transfer.ledger_id = $1 and transfer.position = u.begun
      ), behind as (
         insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
-                             last_position, entries, begun, posted, ended, spine)
+                             last_position, entries, begun, posted, ended, spine, windowed)
         select head.ledger_id, u.*
         from head, unnest($45::uuid[], $46::bigint[], $47::bigint[], $48::bigint[], $49::bigint[], $50::bigint[], $51::bigint[],
-                          $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[], $56::bigint[], $57::bigint[], $58::bytea[]) u
+                          $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[], $56::bigint[], $57::bigint[], $58::bytea[],
+                          $59::boolean[]) u
         on conflict (ledger_id, account_id) do update set
             balance = excluded.balance, held_out = excluded.held_out, held_in = excluded.held_in,
             floor = excluded.floor, ceiling = excluded.ceiling, status = excluded.status, as_of = excluded.as_of,
             last_position = excluded.last_position, entries = excluded.entries, begun = excluded.begun,
-            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine
+            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine, windowed = excluded.windowed
      ), keys as (
         insert into idempotency (ledger_id, key_digest, transfer_id, at, refused_command, refused_verdict)
-        select head.ledger_id, u.* from head, unnest($59::uuid[], $60::uuid[], $61::bigint[], $62::bytea[], $63::bytea[]) u
+        select head.ledger_id, u.* from head, unnest($60::uuid[], $61::uuid[], $62::bigint[], $63::bytea[], $64::bytea[]) u
         on conflict (ledger_id, key_digest) do nothing
+     )"
+);
+
+const WRITE: &str = formatcp!("{PARTS} select lease_wanted from head");
+
+/// The same for a batch that changes windows, which few do: $65–$74 are those that there are, $75–$77 name those that were taken away.
+const WRITE_WITH_WINDOWS: &str = formatcp!(
+    "{PARTS}, windows as (
+        insert into account_window (ledger_id, account_id, direction, period, max_amount, max_count,
+                                    used_amount, used_count, began, since, utc_offset)
+        select head.ledger_id, u.*
+        from head, unnest($65::uuid[], $66::bigint[], $67::bigint[], $68::bigint[], $69::bigint[], $70::bigint[], $71::bigint[],
+                          $72::bigint[], $73::bigint[], $74::bigint[]) u
+        on conflict (ledger_id, account_id, direction, period) do update set
+            max_amount = excluded.max_amount, max_count = excluded.max_count, used_amount = excluded.used_amount,
+            used_count = excluded.used_count, began = excluded.began, since = excluded.since,
+            utc_offset = excluded.utc_offset
+     ), gone as (
+        delete from account_window w
+        using head, unnest($75::uuid[], $76::bigint[], $77::bigint[]) u(account_id, direction, period)
+        where w.ledger_id = head.ledger_id and w.account_id = u.account_id and w.direction = u.direction and w.period = u.period
      )
      select lease_wanted from head"
 );
 
+const fn statement(write: &Write) -> &'static str {
+    if write.windows.is_empty() { WRITE } else { WRITE_WITH_WINDOWS }
+}
+
 pub(super) async fn write_alone(db: &Db, write: &Write) -> Result<Option<Written>, Error> {
-    written(&db.bulk(WRITE, values(write), columns(write)).await?)
+    written(&db.bulk(statement(write), values(write), columns(write)).await?)
 }
 
 pub(super) async fn write(tx: &mut Tx, write: &Write) -> Result<Option<Written>, Error> {
-    written(&tx.bulk(WRITE, values(write), columns(write)).await?)
+    written(&tx.bulk(statement(write), values(write), columns(write)).await?)
 }
 
 fn written(rows: &[Row]) -> Result<Option<Written>, Error> {
@@ -115,6 +143,9 @@ fn columns(write: &Write) -> Vec<Column> {
     columns.extend([Column::Ints(begun), Column::Ints(by)]);
     columns.extend(account_columns(write));
     columns.extend(key_columns(write));
+    if !write.windows.is_empty() {
+        columns.extend(window_columns(write));
+    }
     columns
 }
 
@@ -133,6 +164,19 @@ fn account_columns(write: &Write) -> Vec<Column> {
     let mut columns = vec![Column::ids(rows.iter().map(|row| row.account.id.0))];
     columns.extend(numbers.map(Column::Ints));
     columns.push(Column::Bytes(spines));
+    columns.push(Column::Bools(rows.iter().map(|row| row.account.windowed).collect()));
+    columns
+}
+
+fn window_columns(write: &Write) -> Vec<Column> {
+    let (kept, gone): (Vec<&Window>, Vec<&Window>) = write.windows.iter().partition(|window| window.limits());
+    let ids = |windows: &[&Window]| Column::ids(windows.iter().map(|window| window.account.0));
+    let number = |windows: &[&Window], place: usize| {
+        Column::OptionalInts(windows.iter().map(|window| numbers(window)[place]).collect())
+    };
+    let mut columns = vec![ids(&kept)];
+    columns.extend((0..9).map(|place| number(&kept, place)));
+    columns.extend([ids(&gone), number(&gone, 0), number(&gone, 1)]);
     columns
 }
 

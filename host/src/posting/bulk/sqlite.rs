@@ -3,6 +3,7 @@
 use super::{Write, Written, account_numbers};
 use crate::posting::history::Step;
 use crate::posting::rows::{AccountRow, Appended};
+use crate::posting::windows::numbers;
 use crate::store::{Bind, Error, HereTx};
 use ledger_core::LedgerId;
 
@@ -16,6 +17,7 @@ pub(super) fn write(tx: &mut HereTx, write: &Write) -> Result<Option<Written>, E
     append(tx, write)?;
     settle(tx, &write.settled)?;
     accounts(tx, write.ledger, &write.behind.accounts)?;
+    windows(tx, write)?;
     keys(tx, write)?;
     Ok(Some(Written { wanted: false }))
 }
@@ -137,22 +139,49 @@ fn settle(tx: &mut HereTx, settled: &[(i64, i64)]) -> Result<(), Error> {
 fn accounts(tx: &mut HereTx, ledger: LedgerId, rows: &[AccountRow]) -> Result<(), Error> {
     let mut statement = tx.prepare(
         "insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
-                              last_position, entries, begun, posted, ended, spine)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)
+                              last_position, entries, begun, posted, ended, spine, windowed)
+         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
          on conflict (ledger_id, account_id) do update set
             balance = excluded.balance, held_out = excluded.held_out, held_in = excluded.held_in,
             floor = excluded.floor, ceiling = excluded.ceiling, status = excluded.status, as_of = excluded.as_of,
             last_position = excluded.last_position, entries = excluded.entries, begun = excluded.begun,
-            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine",
+            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine, windowed = excluded.windowed",
     )?;
     let mut spine = Vec::new();
     for row in rows {
         row.chain.put_spine(&mut spine);
-        let mut values = [Bind::Bytes(&spine); 15];
+        let mut values = [Bind::Bytes(&spine); 16];
         values[0] = id(ledger.0);
         values[1] = id(row.account.id.0);
         values[2..14].copy_from_slice(&account_numbers(row).map(Bind::Int));
+        values[15] = Bind::Int(i64::from(row.account.windowed));
         statement.run(&values)?;
+    }
+    Ok(())
+}
+
+/// Few batches change any.
+fn windows(tx: &mut HereTx, write: &Write) -> Result<(), Error> {
+    for window in &write.windows {
+        let mut values = [id(write.ledger.0); 11];
+        values[1] = id(window.account.0);
+        values[2..].copy_from_slice(&numbers(window).map(Bind::OptionalInt));
+        if window.limits() {
+            tx.prepare(
+                "insert into account_window (ledger_id, account_id, direction, period, max_amount, max_count,
+                                             used_amount, used_count, began, since, utc_offset)
+                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+                 on conflict (ledger_id, account_id, direction, period) do update set
+                    max_amount = excluded.max_amount, max_count = excluded.max_count,
+                    used_amount = excluded.used_amount, used_count = excluded.used_count, began = excluded.began,
+                    since = excluded.since, utc_offset = excluded.utc_offset",
+            )?
+            .run(&values)?;
+        } else {
+            let gone = "delete from account_window
+                        where ledger_id = ?1 and account_id = ?2 and direction = ?3 and period = ?4";
+            tx.prepare(gone)?.run(&values[..4])?;
+        }
     }
     Ok(())
 }

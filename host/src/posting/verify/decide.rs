@@ -10,6 +10,7 @@ use crate::posting::history::{Link, Step, Totals};
 use crate::posting::idempotency::Kept;
 use crate::posting::resident::{ById, Mark};
 use crate::posting::rows::TransferRow;
+use crate::posting::windows::Windows;
 use crate::store::Tx;
 use ledger_core::{
     AccountId, Command, Item, Key, Memo, Receipt, Timestamp, Transfer, TransferId, TransferReceipt, Verdict,
@@ -73,6 +74,8 @@ pub(super) struct Decider {
     /// Where all rows of accounts and keys are due.
     pub(super) flushed: Mark,
     pub(super) accounts: Accounts,
+    /// Of those accounts that have any.
+    pub(super) windows: Windows,
     waiting: ById<TransferId, Waits>,
     /// Transfers that never began, by the keys that are kept of them.
     pub(super) refused: ById<Key, Transfer>,
@@ -109,6 +112,7 @@ impl Decider {
             decided,
             flushed,
             accounts: Accounts::default(),
+            windows: Windows::default(),
             waiting: ById::default(),
             refused: ById::default(),
             keys: Keys::new(),
@@ -149,6 +153,7 @@ impl Decider {
         for account in posted.accounts {
             self.accounts.set(account, seq);
         }
+        posted.windows.iter().for_each(|window| self.windows.change(*window));
         for (column, found, right) in
             [("first_position", record.first_position, before), ("last_position", record.reached.steps, steps)]
         {
@@ -165,6 +170,7 @@ impl Decider {
     fn ask(&mut self, record: &Record, older: &ById<TransferId, TransferRow>) {
         let Asked { book, items, places } = &mut self.asked;
         book.accounts.clear();
+        book.windows.clear();
         book.transfers.clear();
         items.clear();
         places.clear();
@@ -176,6 +182,7 @@ impl Decider {
                 Command::OpenAccount(open) => [ask(open.account), None],
                 Command::SetLimits(limits) => [ask(limits.account), None],
                 Command::SetStatus(status) => [ask(status.account), None],
+                Command::SetWindow(window) => [ask(window.account), None],
                 Command::Create(create) => {
                     let refused = create.key.and_then(|key| self.refused.get(&key).copied());
                     let waits = || self.waiting.get(&create.id).map(|waits| waits.transfer);
@@ -192,6 +199,9 @@ impl Decider {
                     None => [None, None],
                 },
             });
+        }
+        for account in book.accounts.iter().filter(|account| account.windowed) {
+            book.windows.extend_from_slice(self.windows.of(account.id));
         }
         // A transfer that several commands are about is asked about once.
         book.transfers.sort_unstable_by_key(|transfer| transfer.id);

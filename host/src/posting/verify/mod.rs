@@ -2,12 +2,12 @@
 //!
 //! For each record: its place and hash, the canonical form (`read.rs`), then the commands are decided again and every verdict must
 //! be the recorded one (`decide.rs`). Every row of `transfer` must be what the replay produces, links included (`steps.rs`); every
-//! account (`accounts.rs`) and every key that a client sent (`keys.rs`) must be kept as the journal tells it, and at the end the ledger's
-//! own row (`head.rs`). The first thing that is wrong is named and ends the proof of its ledger. What belongs to no ledger is looked for
+//! account (`accounts.rs`) with its windows (`windows.rs`) and every key that a client sent (`keys.rs`) must be kept as the journal tells
+//! it, and at the end the ledger's own row (`head.rs`). The first thing that is wrong is named and ends the proof of its ledger. What belongs to no ledger is looked for
 //! in `strays.rs`.
 //!
 //! It goes by windows of some thousand commands, so that each statement reads many rows. While one window is decided, the rows of the
-//! one before are read and compared, on another thread. In memory are the accounts, the transfers that wait,
+//! one before are read and compared, on another thread. In memory are the accounts and their windows, the transfers that wait,
 //! and the refusals that a key repeats; everything else is gone with its window.
 //!
 //! What cannot be seen from inside: a ledger of which the newest part was cut off everywhere at once. Who keeps a report's head
@@ -17,6 +17,7 @@ mod read; // records, held against their hashes
 mod decide; // what the records' commands come to
 mod steps; // each row of `transfer`
 mod accounts; // each account's row
+mod windows; // each limit on what may pass in a period
 mod keys; // each key that was kept
 mod head; // the ledger's own row
 mod strays; // rows that belong to no ledger
@@ -263,6 +264,7 @@ impl<'l> Replay<'l> {
         }
         self.prove_head(&mut tx).await?;
         self.replayed = true;
+        self.prove_windows(&mut tx).await?;
         self.decider.accounts.prove_rest()?;
         self.prove_keys(&mut tx).await
     }

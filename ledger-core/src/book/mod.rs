@@ -1,9 +1,12 @@
 //! What a batch may touch: the accounts and transfers that were loaded for it. Loading and storing are the host's.
 
+mod windows; // limits on what may pass in a period
+
 use crate::index::{Free, Index};
-use crate::{Account, AccountId, Transfer, TransferId};
+use crate::{Account, AccountId, Direction, Period, Transfer, TransferId, Window};
 use alloc::vec;
 use alloc::vec::Vec;
+use windows::{Held, Windows};
 
 /// The working set of a batch. What is not in it does not exist for the batch.
 #[derive(Clone, Debug)]
@@ -13,6 +16,7 @@ pub struct Book {
     /// What commands changed of each.
     changed: Vec<Change>,
     account_places: Index,
+    windows: Windows,
     /// As loaded, then those that were begun since.
     transfers: Vec<Transfer>,
     transfer_places: Index,
@@ -28,7 +32,7 @@ pub(crate) enum Change {
     Nothing,
     /// The balance or what is held.
     Money,
-    /// The limits or the status, or everything: it was opened.
+    /// The limits, the status or the windows, or everything: it was opened.
     Terms,
 }
 
@@ -36,6 +40,7 @@ pub(crate) enum Change {
 enum Undo {
     Account { place: usize, before: Account, changed: Change },
     Opened,
+    Window { at: usize, before: Held },
     Transfer { place: usize, before: Transfer },
     Begun,
 }
@@ -47,13 +52,18 @@ pub enum BookError {
     AccountTwice(AccountId),
     /// The transfer is in it already.
     TransferTwice(TransferId),
+    /// The window is in it already, limits nothing, or belongs to no account that says it has windows.
+    Window(AccountId, Direction, Period),
+    /// The account says that it has windows, and there is none.
+    WindowMissing(AccountId),
 }
 
 impl Book {
-    /// A book of these accounts and no transfers. Of two accounts with the same id, the later counts.
+    /// A book of these accounts, which have no windows, and no transfers. Of two accounts with the same id, the later counts.
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Book {
         let mut book = Book::empty(0, 0);
         for account in accounts {
+            let account = Account { windowed: false, ..account };
             book.make_room_for_account();
             match book.find(account.id) {
                 Ok(place) => book.accounts[place] = account,
@@ -66,10 +76,12 @@ impl Book {
     /// A book of what was loaded.
     ///
     /// # Errors
-    /// When an id is there twice.
-    pub fn load(accounts: &[Account], transfers: &[Transfer]) -> Result<Book, BookError> {
+    /// When an id is there twice, or the windows are not those of the accounts.
+    pub fn load(accounts: &[Account], windows: &[Window], transfers: &[Transfer]) -> Result<Book, BookError> {
         let mut book = Book::empty(accounts.len(), transfers.len());
         accounts.iter().try_for_each(|account| book.load_account(*account))?;
+        windows.iter().try_for_each(|window| book.load_window(*window))?;
+        book.windows_are_those_of_accounts()?;
         transfers.iter().try_for_each(|transfer| book.load_transfer(*transfer))?;
         Ok(book.loaded())
     }
@@ -80,6 +92,7 @@ impl Book {
             accounts: Vec::with_capacity(accounts),
             changed: Vec::new(),
             account_places: Index::with_room(accounts),
+            windows: Windows::default(),
             transfers: Vec::with_capacity(transfers),
             transfer_places: Index::with_room(transfers),
             sum: 0,
@@ -91,6 +104,36 @@ impl Book {
         let free = self.find(account.id).err().ok_or(BookError::AccountTwice(account.id))?;
         self.add_account(free, account);
         Ok(())
+    }
+
+    pub(crate) fn load_window(&mut self, window: Window) -> Result<(), BookError> {
+        let refused = BookError::Window(window.account, window.direction, window.period);
+        let place = self.find(window.account).map_err(|_| refused)?;
+        let at = self.windows.at(place, window.direction, window.period);
+        if !self.accounts[place].windowed || !window.limits() || self.windows.held(at).window.is_some() {
+            return Err(refused);
+        }
+        self.windows.put(at, Held { window: Some(window), changed: false });
+        Ok(())
+    }
+
+    /// After the last window: no account may be without the windows that it says it has, for it would be without limits.
+    pub(crate) fn windows_are_those_of_accounts(&self) -> Result<(), BookError> {
+        let mut windowed = self.accounts.iter().enumerate().filter(|(_, account)| account.windowed);
+        match windowed.find(|(place, _)| !self.is_windowed(*place)) {
+            Some((_, account)) => Err(BookError::WindowMissing(account.id)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether any account may have windows.
+    #[inline]
+    pub(crate) fn has_windows(&self) -> bool {
+        !self.windows.is_empty()
+    }
+
+    fn is_windowed(&self, place: usize) -> bool {
+        [Direction::Out, Direction::In].iter().any(|direction| self.windows.of(place, *direction).next().is_some())
     }
 
     pub(crate) fn load_transfer(&mut self, transfer: Transfer) -> Result<(), BookError> {
@@ -132,6 +175,30 @@ impl Book {
         let all = self.accounts.iter().zip(&self.changed).enumerate();
         all.filter(|(_, (_, change))| **change != Change::Nothing)
             .map(|(place, (account, change))| (place, account, *change))
+    }
+
+    /// All windows that limit an account, in the order of the accounts' ids, then of directions and periods.
+    pub fn windows(&self) -> impl Iterator<Item = &Window> {
+        self.accounts().filter(|account| account.windowed).flat_map(|account| {
+            let place = self.find(account.id).ok();
+            place
+                .into_iter()
+                .flat_map(|place| self.windows_of(place, Direction::Out).chain(self.windows_of(place, Direction::In)))
+        })
+    }
+
+    /// The windows that a command set, counted in or gave back to, in the same order. One that was taken away has no maxima.
+    pub fn changed_windows(&self) -> impl Iterator<Item = &Window> {
+        // A window does not change but with its account.
+        self.changed_accounts().flat_map(|account| {
+            let place = self.find(account.id).ok();
+            place.into_iter().flat_map(|place| self.windows.changed_of(place))
+        })
+    }
+
+    /// The windows that commands changed, with the places of their accounts, in the order of the places.
+    pub(crate) fn windows_changed(&self) -> impl Iterator<Item = (usize, &Window)> {
+        self.windows.changed()
     }
 
     /// The sum of all balances less the sum when the book was made: zero, or the ledger is broken.
@@ -208,6 +275,42 @@ impl Book {
         &mut self.accounts[place]
     }
 
+    /// The windows that limit what passes through an account one way.
+    pub(crate) fn windows_of(&self, place: usize, direction: Direction) -> impl Iterator<Item = &Window> {
+        self.windows.of(place, direction).map(|(_, window)| window)
+    }
+
+    pub(crate) fn window(&self, place: usize, direction: Direction, period: Period) -> Option<&Window> {
+        self.windows.get(place, direction, period)
+    }
+
+    /// Puts a window where it belongs, and tells the account whether it has any.
+    pub(crate) fn set_window(&mut self, place: usize, window: Window) {
+        let at = self.windows.at(place, window.direction, window.period);
+        self.put_window(at, window);
+        let windowed = self.is_windowed(place);
+        self.set_terms(place).windowed = windowed;
+    }
+
+    /// Lets each window that limits what passes through an account one way become another one.
+    pub(crate) fn change_windows(&mut self, place: usize, direction: Direction, change: impl Fn(&Window) -> Window) {
+        for period in [Period::Day, Period::Week, Period::Month] {
+            if let Some(before) = self.windows.get(place, direction, period) {
+                let after = change(before);
+                if after != *before {
+                    let at = self.windows.at(place, direction, period);
+                    self.put_window(at, after);
+                }
+            }
+        }
+    }
+
+    fn put_window(&mut self, at: usize, window: Window) {
+        let before = self.windows.held(at);
+        self.remember(Undo::Window { at, before });
+        self.windows.put(at, Held { window: Some(window), changed: true });
+    }
+
     /// Adds a new transfer, for which there is room, and tells its place.
     #[inline]
     pub(crate) fn begin(&mut self, free: Free, transfer: Transfer) -> usize {
@@ -261,11 +364,13 @@ impl Book {
                     (self.accounts[place], self.changed[place]) = (before, changed);
                 }
                 Undo::Transfer { place, before } => self.transfers[place] = before,
+                Undo::Window { at, before } => self.windows.put(at, before),
                 // Newest first, so what was added is at the end.
                 Undo::Opened => {
                     self.changed.pop();
                     if let Some(account) = self.accounts.pop() {
                         self.account_places.remove_last(self.accounts.len(), account.id.0);
+                        self.windows.forget_from(self.accounts.len());
                     }
                 }
                 Undo::Begun => {
