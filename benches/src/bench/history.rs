@@ -8,9 +8,9 @@ use crate::report::{Row, Table, Target, grouped};
 use crate::statistics::{Latency, Spread, nanos};
 use crate::workload::{Payment, Random, account};
 use anyhow::{bail, ensure};
-use hesabu::accounts::{self, Listing};
+use hesabu::accounts::{self, Listing, Period};
 use hesabu::posting::Entry;
-use ledger_core::BATCH_MAX;
+use ledger_core::{BATCH_MAX, Timestamp};
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
 
@@ -30,7 +30,8 @@ pub(crate) fn run(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Table> {
         "history",
         &format!(
             "Questions about the past of accounts with {} transfers in one ledger: a page of {PAGE} of all transfers, from the newest, the \
-             middle and the oldest.",
+             middle and the oldest; the balance in the middle of the time; and a statement of the middle third of the time, with its first \
+             page of {PAGE}.",
             lengths.join(", ")
         ),
     );
@@ -38,16 +39,18 @@ pub(crate) fn run(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Table> {
         let database = engine.fresh(runtime)?;
         let last = u64::try_from(plan.pasts.len())? + OTHERS;
         let bed = runtime.block_on(Bed::open(&database.url, last))?;
+        let from = hesabu::system_clock();
         let written = runtime.block_on(write_pasts(&bed, &plan.pasts))?;
+        let time = (from, hesabu::system_clock());
         for (number, &length) in (0..).zip(&plan.pasts) {
             ask(plan, runtime, engine, &bed, number, length, &mut table)?;
+            look_back(plan, runtime, engine, &bed, (number, length), time, &mut table)?;
         }
         let proof = runtime.block_on(bed.prove())?;
         table.note(format!("{} with {} transfers: {proof}.", engine.name(), grouped(written)));
         runtime.block_on(bed.close());
         database.remove(runtime)?;
     }
-    table.note("Not measured: a statement for a month, and a balance at a past instant. Nothing answers them yet.");
     Ok(table)
 }
 
@@ -102,6 +105,35 @@ fn ask(
         add(plan, runtime, case, table, page)?;
     }
     Ok(())
+}
+
+/// Asks what one account had, and what moved on it, at a time long gone.
+fn look_back(
+    plan: &Plan,
+    runtime: &Runtime,
+    engine: Engine,
+    bed: &Bed,
+    (number, length): (u64, u64),
+    (from, to): (Timestamp, Timestamp),
+    table: &mut Table,
+) -> anyhow::Result<()> {
+    let third = (to.0 - from.0) / 3;
+    let case = |what: &str| format!("{}, {} transfers, {what}", engine.name(), grouped(length));
+    let balance = || async {
+        let middle = Timestamp(from.0 + (to.0 - from.0) / 2);
+        accounts::balance_at(&bed.posting, bed.ledger, account(number), middle).await?;
+        anyhow::Ok(())
+    };
+    add(plan, runtime, case("a past balance"), table, balance)?;
+    let statement = || async {
+        let period = Period { from: Timestamp(from.0 + third), to: Timestamp(from.0 + 2 * third) };
+        let told = accounts::statement(&bed.posting, bed.ledger, account(number), period, 0, PAGE).await?;
+        let changes: i64 = told.movements.iter().map(|movement| movement.change.minor()).sum();
+        let whole = told.movements.len() == usize::try_from(told.total)?;
+        ensure!(!whole || told.opening.minor() + changes == told.closing.minor(), "a statement does not add up");
+        anyhow::Ok(())
+    };
+    add(plan, runtime, case("a statement"), table, statement)
 }
 
 /// Asks a question again and again.
