@@ -162,6 +162,13 @@ pub(super) async fn account(
     ledger: LedgerId,
     id: AccountId,
 ) -> Result<Option<(AccountRow, Vec<Window>)>, Error> {
+    // Whoever asked may go away. A scan that was begun must be received to its end all the same: what is left of it would be taken for
+    // the answer to the next question on its connection.
+    let reading = tokio::spawn(stored_account(db.clone(), ledger, id));
+    reading.await.unwrap_or_else(|error| Err(Error::Unavailable(error.into())))
+}
+
+async fn stored_account(db: Db, ledger: LedgerId, id: AccountId) -> Result<Option<(AccountRow, Vec<Window>)>, Error> {
     let mut tx = db.begin_read().await?;
     let Some((mut row, windows)) = windows::load_account(&mut tx, ledger, id).await? else { return Ok(None) };
     let marks = "select flushed_position, last_position from ledger where ledger_id = $1";
