@@ -148,12 +148,15 @@ const SOUGHT: &str = "(case when t.payer_id = $2
         else case $6 when 1 then t.payee_begun when 2 then t.payee_posted else t.payee_ended end end = w.target
     and case $6 when 1 then t.step in (1, 2, 3) when 2 then t.step in (1, 10, 12) else t.step in (11, 13, 14, 15) end)";
 
-/// The transfers that these rows began, settled, or are; in the order of the positions.
+/// The transfers that these rows began, settled, or are; the newest row first.
 async fn records_at(tx: &mut Tx, ledger: LedgerId, positions: &[i64]) -> Result<Vec<TransferRecord>, Error> {
     let keys: Vec<Value> = positions.iter().map(|position| Value::from(*position)).collect();
     let head = "select position, coalesce(settles, position) as begun from transfer where ledger_id = $1 and position";
-    let rows = tx.fetch_among(head, &[ledger.0.into()], &keys, " order by position desc").await?;
-    let begun = rows.iter().map(|row| row.int("begun")).collect::<Result<Vec<_>, _>>()?;
+    let rows = tx.fetch_among(head, &[ledger.0.into()], &keys, "").await?;
+    let found = rows.iter().map(|row| Ok((row.int("position")?, row.int("begun")?)));
+    let mut found = found.collect::<Result<Vec<_>, Error>>()?;
+    found.sort_unstable_by_key(|(position, _)| std::cmp::Reverse(*position));
+    let begun: Vec<i64> = found.into_iter().map(|(_, begun)| begun).collect();
     let keys: Vec<Value> = begun.iter().map(|position| Value::from(*position)).collect();
     let head = const_format::concatcp!(SELECT, " and b.position");
     let rows = tx.fetch_among(head, &[ledger.0.into()], &keys, "").await?;

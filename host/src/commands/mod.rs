@@ -40,6 +40,7 @@ pub(crate) fn start_logging() {
 }
 
 pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
+    let stop = signal_to_stop();
     let app = App::start(config).await?;
     let _alone = alone(&app.db)?;
     let listener = tokio::net::TcpListener::bind(config.listen)
@@ -58,7 +59,7 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        signal_to_stop().await;
+        stop.await;
         tracing::info!("stopping: finishing what is in flight");
         let _ = stopping.send(());
     });
@@ -92,17 +93,26 @@ fn alone(db: &Db) -> anyhow::Result<Option<File>> {
     }
 }
 
-async fn signal_to_stop() {
-    let interrupt = tokio::signal::ctrl_c();
+/// Ctrl-C or SIGTERM. Listens from the call on, not only from when it is first waited for: what comes in between would end the process
+/// in the middle of its work.
+fn signal_to_stop() -> impl Future<Output = ()> {
     #[cfg(unix)]
     {
-        let terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-        if let Ok(mut terminate) = terminate {
-            tokio::select! { _ = interrupt => {}, _ = terminate.recv() => {} }
-            return;
+        use tokio::signal::unix::{SignalKind, signal};
+        let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+        async move {
+            let [interrupt, terminate] = signals.map(async |signal| match signal {
+                Ok(mut signal) => drop(signal.recv().await),
+                // It cannot be listened for; the system then ends the process.
+                Err(_) => std::future::pending().await,
+            });
+            tokio::select! { () = interrupt => {}, () = terminate => {} }
         }
     }
-    let _ = interrupt.await;
+    #[cfg(not(unix))]
+    async {
+        let _ = tokio::signal::ctrl_c().await;
+    }
 }
 
 pub(crate) async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {

@@ -42,6 +42,17 @@ impl Column {
         }
     }
 
+    /// What PostgreSQL calls the type of its values.
+    pub(super) const fn element(&self) -> &'static str {
+        match self {
+            Column::Ints(_) | Column::OptionalInts(_) => "bigint",
+            Column::Ids(_) => "uuid",
+            Column::Texts(_) => "text",
+            Column::Bytes(_) | Column::OptionalBytes(_) => "bytea",
+            Column::Bools(_) => "boolean",
+        }
+    }
+
     fn add_to(self, arguments: &mut PgArguments) -> Result<(), Error> {
         Ok(match self {
             Column::Ints(column) => arguments.add(column),

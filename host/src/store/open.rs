@@ -20,12 +20,7 @@ const SQLITE_CONNECTIONS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 24;
 /// What a host that vanished in the middle of a batch may cost the others: its lock on a ledger is gone after half a minute, and
 /// who waits for it is told before that and tries again.
-///
-/// And how it plans: a table that grew since its statistics were taken, or since a statement was planned, must not be read from end to
-/// end. Every statement on the path of a transfer finds its rows by a key that has an index.
-const POSTGRES_SETTINGS: [(&str, &str); 7] = [
-    ("enable_seqscan", "off"),
-    ("plan_cache_mode", "force_generic_plan"),
+const POSTGRES_SETTINGS: [(&str, &str); 5] = [
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "30s"),
     ("tcp_keepalives_idle", "10"),

@@ -3,6 +3,7 @@
 use hesabu_tests::client::{Answer, json_body};
 use hesabu_tests::database::Engine;
 use hesabu_tests::network::{Network, immediate};
+use hesabu_tests::server::Home;
 use reqwest::Method;
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -48,4 +49,14 @@ async fn what_is_in_flight_is_answered(engine: Engine) {
     assert!(answered > 20, "the clients were too slow to prove anything: {answered}");
     assert_eq!(completed, answered);
     home.prove().await;
+}
+
+/// The signal may come as soon as the server says where it is.
+#[tokio::test]
+async fn a_stop_right_after_the_start_is_an_orderly_one() {
+    let home = Home::on(Engine::Sqlite).await;
+    for _ in 0..8 {
+        let server = home.serve().await;
+        tokio::task::spawn_blocking(move || server.stop()).await.unwrap();
+    }
 }
