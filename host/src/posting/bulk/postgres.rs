@@ -65,8 +65,8 @@ const PARTS: &str = formatcp!(
 
 const WRITE: &str = formatcp!("{PARTS} select lease_wanted from head");
 
-/// The same for a batch that only adds: most small ones. The database takes a part of a statement up even when nothing comes of it, and for a
-/// single transfer that is most of its time.
+/// The same for a batch that only adds: most small ones. The database takes a part of a statement up even when nothing comes of it, and a
+/// single transfer would wait for that.
 const WRITE_NEW: &str = formatcp!("{NEW} select lease_wanted from head");
 
 /// The same for a batch that changes windows, which few do: $65–$74 are those that there are, $75–$77 name those that were taken away.
