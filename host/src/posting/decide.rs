@@ -333,7 +333,7 @@ impl Changes {
         }
         let Some(kept) = Kept::of(&item.command, &Verdict::of(outcome), now) else { return false };
         self.kept.insert(key);
-        resident.keep(kept);
+        resident.keys.keep(kept);
         true
     }
 

@@ -3,6 +3,7 @@
 use super::bulk::{self, Right, Write, Written};
 use super::decide::{Decided, Held, Lag, decide};
 use super::durable::Shared;
+use super::filter::Filter;
 use super::find;
 use super::lane::Waiting;
 use super::lease::{self, Claim, Lease, LedgerRow, SHARE_FOR};
@@ -73,6 +74,7 @@ impl Desk {
                 let mut tx = self.db.begin_read_here().await?;
                 let mut lease = Lease::new(&self.db, self.ledger, row.epoch, began);
                 self.hold(held, &mut tx, &row, Some(&mut lease)).await?;
+                self.know_keys(&mut tx).await?;
                 drop(tx);
                 self.shared.durable(row.head.seq, &self.db, lease.since());
                 Ok(Standing::Owner)
@@ -110,6 +112,15 @@ impl Desk {
             newest,
             recent: ById::default(),
         });
+        Ok(())
+    }
+
+    /// Learns which keys the database may have. Only under a lease: what other hosts keep is not learned.
+    async fn know_keys(&self, tx: &mut Tx) -> Result<(), Error> {
+        if !super::locked(&self.shared.resident).keys.filter.is_known() {
+            let filter = Filter::read(&self.db, tx, self.ledger).await?;
+            super::locked(&self.shared.resident).keys.learn(filter);
+        }
         Ok(())
     }
 

@@ -3,6 +3,7 @@
 //! A key that began a transfer points to it. A key whose command was refused for a reason that could change keeps the
 //! command and the refusal, so that the first answer is given again. The core compares the contents.
 
+use super::pages;
 use crate::store::{Error, Row, Tx, Value};
 use ledger_core::{
     Amount, Command, Create, Item, Key, LedgerId, Rejection, Timestamp, Transfer, TransferId, TransferState, Verdict,
@@ -41,6 +42,21 @@ impl Kept {
         Some(Transfer::begun_by(create, TransferState::Refused(*rejection), Amount::ZERO, self.at))
     }
 
+    /// As it is stored: `refusal` is the refused command and the verdict.
+    ///
+    /// # Errors
+    /// When these are not in canonical form.
+    pub(super) fn stored(key: Key, transfer: u128, at: i64, refusal: Option<(&[u8], &[u8])>) -> Result<Kept, Error> {
+        let refused = |(command, verdict)| match (codec::item_from_bytes(command), codec::verdict_from_bytes(verdict)) {
+            (Ok(Item { command: Command::Create(create), .. }), Ok(Verdict::Refused(rejection))) => {
+                Ok(Box::new((create, rejection)))
+            }
+            _ => Err(Error::Corrupt("a kept refusal is not in canonical form".into())),
+        };
+        let refused = refusal.map(refused).transpose()?;
+        Ok(Kept { key, transfer: TransferId(transfer), at: Timestamp(at), refused })
+    }
+
     /// The refused command and the verdict as they are stored.
     pub(super) fn refusal_bytes(&self) -> Option<(Vec<u8>, Vec<u8>)> {
         let (create, rejection) = self.refused.as_deref()?;
@@ -51,6 +67,7 @@ impl Kept {
     }
 }
 
+/// What was kept of these keys, as rows or packed.
 pub(super) async fn load(tx: &mut Tx, ledger: LedgerId, keys: &[Key]) -> Result<Vec<Kept>, Error> {
     let digests: Vec<Value> = keys.iter().map(|key| key.0.into()).collect();
     let rows = tx
@@ -62,26 +79,15 @@ pub(super) async fn load(tx: &mut Tx, ledger: LedgerId, keys: &[Key]) -> Result<
             "",
         )
         .await?;
-    rows.iter().map(kept).collect()
+    let mut kept: Vec<Kept> = rows.iter().map(row).collect::<Result<_, _>>()?;
+    if kept.len() < keys.len() {
+        kept.extend(pages::load(tx, ledger, &digests).await?);
+    }
+    Ok(kept)
 }
 
-fn kept(row: &Row) -> Result<Kept, Error> {
-    let refused = match (row.optional_bytes("refused_command")?, row.optional_bytes("refused_verdict")?) {
-        (Some(command), Some(verdict)) => {
-            let corrupt = || Error::Corrupt("a kept refusal is not in canonical form".into());
-            let (Ok(Item { command: Command::Create(create), .. }), Ok(Verdict::Refused(rejection))) =
-                (codec::item_from_bytes(&command), codec::verdict_from_bytes(&verdict))
-            else {
-                return Err(corrupt());
-            };
-            Some(Box::new((create, rejection)))
-        }
-        _ => None,
-    };
-    Ok(Kept {
-        key: Key(row.id("key_digest")?),
-        transfer: TransferId(row.id("transfer_id")?),
-        at: Timestamp(row.int("at")?),
-        refused,
-    })
+fn row(row: &Row) -> Result<Kept, Error> {
+    let (command, verdict) = (row.optional_bytes("refused_command")?, row.optional_bytes("refused_verdict")?);
+    let refusal = command.as_deref().zip(verdict.as_deref());
+    Kept::stored(Key(row.id("key_digest")?), row.id("transfer_id")?, row.int("at")?, refusal)
 }

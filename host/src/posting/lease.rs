@@ -14,6 +14,7 @@
 //! The lease is etiquette; what keeps the books right is that every write names the epoch and the head it builds on (`bulk`).
 
 use super::bulk::{Head, LEASE, NOW};
+use super::pages;
 use super::resident::Mark;
 use crate::store::{Db, Error, Tx};
 use const_format::formatcp;
@@ -139,6 +140,7 @@ pub(super) async fn take(db: &Db, ledger: LedgerId, host: u128) -> Result<Option
             let until = if row.now == i64::MAX { 0 } else { row.now + LEASE };
             let sql = "update ledger set lease_epoch = $2, lease_owner = $3, lease_until = $4, lease_wanted = false where ledger_id = $1";
             tx.execute(sql, vec![ledger.0.into(), row.epoch.into(), host.into(), until.into()]).await?;
+            pages::drop_unfinished(&mut tx, ledger, row.flushed.seq).await?;
             tx.commit().await?;
         }
         Claim::Shared => {}

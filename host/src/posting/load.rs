@@ -2,6 +2,7 @@
 
 use super::find;
 use super::idempotency::{self, Kept};
+use super::keys::Known;
 use super::lane::Waiting;
 use super::mint::IdOrder;
 use super::resident::{ById, Resident};
@@ -122,9 +123,10 @@ async fn keys(source: &mut Source<'_>, before: Before<'_>, items: &[Item]) -> Re
     {
         let resident = super::locked(before.resident);
         for key in keys {
-            match resident.key(key) {
-                Some(known) => drop(kept.insert(key, known.clone())),
-                None => unknown.push(key),
+            match resident.keys.find(key) {
+                Known::New => {}
+                Known::Kept(known) => drop(kept.insert(key, known.clone())),
+                Known::Perhaps => unknown.push(key),
             }
         }
     }

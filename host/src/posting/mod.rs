@@ -16,7 +16,8 @@
 //! # Invariants
 //!
 //! - Nothing here decides about money: the component does.
-//! - This is the only writer of `ledger`, `journal`, `account`, `account_window`, `transfer` and `idempotency`.
+//! - This is the only writer of `ledger`, `journal`, `account`, `account_window`, `transfer`, `idempotency`,
+//!   `key_run` and `key_page`.
 //! - Nobody is answered before the commit. When a commit's fate is unknown, the hash of its journal record tells, as soon as the
 //!   database can be asked; a caller that cannot wait so long is told that posting is not available, and its key is good for a retry.
 
@@ -26,7 +27,9 @@ mod decide; // what a batch changes
 mod bulk; // the hot path of each database
 mod desk; // taking a ledger, writing until the fate is known
 mod lease; // one host alone, or several in turn
-mod resident; // accounts and keys in memory, and writing them behind
+mod resident; // accounts in memory, and writing them behind
+mod keys; // keys in memory, and writing them behind
+mod filter; // which keys the database may have
 mod durable; // what others may see of them
 mod recover; // what was not written behind before a crash
 mod pace; // how much at a time, how soon
@@ -36,6 +39,7 @@ mod rows; // accounts and transfers as they are stored
 mod windows; // limits on what may pass in a period, in memory and as they are stored
 mod history; // each account's chain of rows
 mod idempotency; // keys that clients send to be safe
+mod pages; // very many of them, packed
 mod journal; // the chain of hashes
 mod ledgers; // which ledgers there are
 mod health; // the invariants, computed live

@@ -132,8 +132,8 @@ async fn keys(tx: &mut Tx, ledger: LedgerId, flushed: Mark, head: &Head, residen
             let Some(kept) = Kept::of(&item.command, verdict, at) else { continue };
             if kept.refused.is_some() {
                 refused.push(kept);
-            } else if resident.key(kept.key).is_none() {
-                resident.keep(kept);
+            } else if resident.keys.kept(kept.key).is_none() {
+                resident.keys.keep_again(kept);
             }
         }
         Ok::<_, Error>(ControlFlow::Continue(()))
@@ -146,8 +146,8 @@ async fn keys(tx: &mut Tx, ledger: LedgerId, flushed: Mark, head: &Head, residen
     let stored = idempotency::load(tx, ledger, &names).await?;
     let stored: HashSet<Key> = stored.iter().map(|kept| kept.key).collect();
     for kept in refused {
-        if !stored.contains(&kept.key) && resident.key(kept.key).is_none() {
-            resident.keep(kept);
+        if !stored.contains(&kept.key) && resident.keys.kept(kept.key).is_none() {
+            resident.keys.keep_again(kept);
         }
     }
     Ok(())

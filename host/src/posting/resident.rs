@@ -6,11 +6,12 @@
 //!
 //! Invariant: an account that is not here has its current state in the database.
 
-use super::idempotency::Kept;
+use super::keys::{KeySlice, Keys};
+use super::pages::PAGE_KEYS;
 use super::rows::AccountRow;
 use super::windows::Windows;
 use foldhash::fast::RandomState;
-use ledger_core::{AccountId, Key, Window};
+use ledger_core::{AccountId, Window};
 use std::collections::HashMap;
 
 /// A map keyed by ids.
@@ -33,12 +34,7 @@ pub(super) struct Resident {
     /// Places of the accounts that changed and are not in the sweep.
     dirty: Vec<u32>,
     sweep: Sweep,
-    /// Keys that the database may not have yet.
-    keys: ById<Key, Kept>,
-    /// Those of them that came after the sweep began.
-    fresh_keys: Vec<Key>,
-    /// Those of the sweep before: their rows may be on their way still.
-    written_keys: Vec<Key>,
+    pub(super) keys: Keys,
     /// The database has everything up to here.
     flushed: Mark,
     /// See [`Pace`](super::Pace).
@@ -52,13 +48,11 @@ struct Slot {
     waits: bool,
 }
 
-/// The rows that are being written behind, in the order of their ids.
+/// The rows that are being written behind, in the order of their ids; keys have a sweep of their own that begins with it.
 #[derive(Default, Debug)]
 struct Sweep {
     accounts: Vec<u32>,
     accounts_done: usize,
-    keys: Vec<Key>,
-    keys_done: usize,
     /// The end of the journal when the sweep began.
     began: Mark,
 }
@@ -78,7 +72,7 @@ pub(super) struct Undo {
 #[derive(Default, Debug)]
 pub(super) struct Slice {
     pub(super) accounts: Vec<AccountRow>,
-    pub(super) keys: Vec<Kept>,
+    pub(super) keys: KeySlice,
     /// What the database has everything up to, once they are written.
     pub(super) flushed: Mark,
 }
@@ -122,24 +116,19 @@ impl Resident {
         &mut slot.row
     }
 
-    /// What a key stands for that the database may not have yet.
-    pub(super) fn key(&self, key: Key) -> Option<&Kept> {
-        self.keys.get(&key)
-    }
-
-    pub(super) fn keep(&mut self, kept: Kept) {
-        self.fresh_keys.push(kept.key);
-        self.keys.insert(kept.key, kept);
+    /// Whether everything of the sweep was taken.
+    const fn is_swept(&self) -> bool {
+        self.sweep.accounts_done == self.sweep.accounts.len() && self.keys.is_swept()
     }
 
     /// Whether the database has everything.
     pub(super) fn is_flushed(&self) -> bool {
-        self.dirty.is_empty() && self.fresh_keys.is_empty() && self.sweep.is_done()
+        self.dirty.is_empty() && self.keys.fresh() == 0 && self.is_swept()
     }
 
     /// What is due to be written with the batch that ends at `head`, so that a sweep goes through within so many positions.
     pub(super) fn due(&mut self, head: Mark) -> Slice {
-        if self.sweep.is_done() {
+        if self.is_swept() {
             self.begin_sweep(head);
         }
         let (accounts, keys) = self.shares(head);
@@ -155,34 +144,32 @@ impl Resident {
     /// How many accounts and keys of the sweep are due.
     fn shares(&self, head: Mark) -> (usize, usize) {
         // Refusals are kept, and limits are changed, without a row of `transfer`.
-        let others = i64::try_from(self.fresh_keys.len().max(self.dirty.len() / 2)).unwrap_or(i64::MAX);
+        let others = i64::try_from(self.keys.fresh().max(self.dirty.len() / 2)).unwrap_or(i64::MAX);
         let passed = (head.position - self.sweep.began.position).max(others).clamp(0, self.sweep_positions);
         let share = |all: usize, done: usize| {
             let due = i128::try_from(all).unwrap_or(i128::MAX) * i128::from(passed) / i128::from(self.sweep_positions);
             usize::try_from(due).unwrap_or(all).saturating_sub(done)
         };
-        let Sweep { accounts, accounts_done, keys, keys_done, .. } = &self.sweep;
-        (share(accounts.len(), *accounts_done), share(keys.len(), *keys_done))
+        let Sweep { accounts, accounts_done, .. } = &self.sweep;
+        let (keys, keys_done) = self.keys.progress();
+        (share(accounts.len(), *accounts_done), share(keys, keys_done))
     }
 
     /// The next rows to be written, at most `most` accounts and as many keys; `head` is the end of the journal.
     pub(super) fn next(&mut self, most: usize, head: Mark) -> Slice {
-        if self.sweep.is_done() {
+        if self.is_swept() {
             self.begin_sweep(head);
         }
         self.take(most, most, head)
     }
 
     fn begin_sweep(&mut self, head: Mark) {
-        // By now the batches that wrote the keys of the sweep before the last are durable.
-        for key in std::mem::replace(&mut self.written_keys, std::mem::take(&mut self.sweep.keys)) {
-            self.keys.remove(&key);
-        }
         let mut accounts = std::mem::take(&mut self.dirty);
         accounts.sort_unstable_by_key(|place| self.at(*place).account.id);
-        let mut keys = std::mem::take(&mut self.fresh_keys);
-        keys.sort_unstable();
-        self.sweep = Sweep { accounts, accounts_done: 0, keys, keys_done: 0, began: head };
+        self.sweep = Sweep { accounts, accounts_done: 0, began: head };
+        // Half of what comes while a sweep goes through: a ledger under load has that many, one that was idle in between has not.
+        let many = usize::try_from(self.sweep_positions / 2).unwrap_or(usize::MAX).max(PAGE_KEYS);
+        self.keys.begin_sweep(head.seq, many);
     }
 
     fn take(&mut self, accounts: usize, keys: usize, head: Mark) -> Slice {
@@ -198,12 +185,10 @@ impl Resident {
             }
         }
         sweep.accounts_done = end;
-        let end = (sweep.keys_done + keys).min(sweep.keys.len());
-        slice.keys.extend(sweep.keys[sweep.keys_done..end].iter().filter_map(|key| self.keys.get(key).cloned()));
-        sweep.keys_done = end;
-        if sweep.is_done() {
-            let rest = !self.dirty.is_empty() || !self.fresh_keys.is_empty();
-            self.flushed = if rest { sweep.began } else { head };
+        slice.keys = self.keys.take(keys);
+        if self.is_swept() {
+            let rest = !self.dirty.is_empty() || self.keys.fresh() > 0;
+            self.flushed = if rest { self.sweep.began } else { head };
         }
         slice.flushed = self.flushed;
         slice
@@ -228,7 +213,7 @@ impl Resident {
     /// the sweep.
     pub(super) fn remember(&self, places: &[u32]) -> Undo {
         let slot = |place: &u32| (*place, self.slots[*place as usize].clone());
-        let (opened, changed, kept) = (self.slots.len(), self.dirty.len(), self.fresh_keys.len());
+        let (opened, changed, kept) = (self.slots.len(), self.dirty.len(), self.keys.fresh());
         let windows = |place: &u32| {
             let account = self.at(*place).account;
             (account.id, if account.windowed { self.windows.of(account.id).to_vec() } else { vec![] })
@@ -250,14 +235,12 @@ impl Resident {
             self.slots[place as usize] = slot;
         }
         self.dirty.truncate(undo.changed);
-        for key in self.fresh_keys.drain(undo.kept..) {
-            self.keys.remove(&key);
-        }
+        self.keys.forget_after(undo.kept);
     }
 
     /// Whether there are more than `most` accounts here, and [`Resident::trim`] could drop some.
     pub(super) fn is_too_large(&self, most: usize) -> bool {
-        self.slots.len() > most && self.sweep.is_done()
+        self.slots.len() > most && self.is_swept()
     }
 
     /// Drops the accounts that the database has as they are here. Only when [too large](Resident::is_too_large), and while nothing is on
@@ -274,11 +257,5 @@ impl Resident {
         self.sweep.accounts_done = 0;
         let places = &self.places;
         self.windows.retain(|account| places.contains_key(&account));
-    }
-}
-
-impl Sweep {
-    fn is_done(&self) -> bool {
-        self.accounts_done == self.accounts.len() && self.keys_done == self.keys.len()
     }
 }

@@ -10,6 +10,7 @@ mod value; // what goes in
 mod row; // what comes back
 mod error; // what can go wrong, and whether trying again helps
 mod here; // SQLite in a loop on the calling thread
+mod among; // rows by a list of keys
 mod bulk; // PostgreSQL with a column at a time
 mod lookup; // rows by key for many who ask at once
 mod fault; // failing on purpose, for tests
@@ -180,49 +181,6 @@ impl Db {
         }
     }
 
-    /// [`Tx::fetch_among`] outside of a transaction.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn fetch_among(
-        &self,
-        head: &'static str,
-        values: &[Value],
-        keys: &[Value],
-        tail: &'static str,
-    ) -> Result<Vec<Row>, Error> {
-        self.arm(Access::Read)?.statement()?;
-        match self {
-            Db::Sqlite { pool, .. } => {
-                fetch_among(Connection::Sqlite(&mut *pool.acquire().await?), head, values, keys, tail).await
-            }
-            Db::Postgres { pool, .. } => {
-                fetch_among(Connection::Postgres(&mut *pool.acquire().await?), head, values, keys, tail).await
-            }
-        }
-    }
-
-    /// [`Db::fetch_among`], on a thread that may block.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn fetch_among_here(
-        &self,
-        head: &'static str,
-        values: &[Value],
-        keys: &[Value],
-        tail: &'static str,
-    ) -> Result<Vec<Row>, Error> {
-        match self {
-            Db::Sqlite { by_key, .. } => {
-                let armed = self.arm(Access::Read)?;
-                let tx = HereTx::begin(Arc::clone(by_key).lock_owned().await, "begin", armed)?;
-                Tx::Here(tx).fetch_among(head, values, keys, tail).await
-            }
-            Db::Postgres { .. } => self.fetch_among(head, values, keys, tail).await,
-        }
-    }
-
     /// The first row that a query gives.
     ///
     /// # Errors
@@ -320,22 +278,6 @@ impl Tx {
         execute(self.connection()?, Text::Constant(sql), values).await
     }
 
-    /// The rows whose key is one of `keys`: `head` ends with the column that holds it, `tail` follows the list, and `values` are
-    /// the placeholders before it. Keys are of one type, and none comes twice. An order that `tail` asks for holds among the rows of
-    /// each key.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn fetch_among(
-        &mut self,
-        head: &'static str,
-        values: &[Value],
-        keys: &[Value],
-        tail: &'static str,
-    ) -> Result<Vec<Row>, Error> {
-        fetch_among(self.connection()?, head, values, keys, tail).await
-    }
-
     /// Inserts rows of `width` values each, many at a time: `head` ends with `values`, `tail` is what follows the rows.
     ///
     /// # Errors
@@ -390,9 +332,6 @@ impl Tx {
 /// The most values of one statement: SQLite takes 32,766, PostgreSQL twice as many.
 const VALUES_MAX: usize = 32_000;
 
-/// The most keys of one list on SQLite: these are numbered, see [`Connection::placeholder`].
-const KEYS_MAX: usize = 500;
-
 impl Connection<'_> {
     /// The placeholder of value number `number` in a statement that has no others. SQLite looks a numbered one up among all that
     /// came before, so that a long list takes it the square of the time; it counts plain ones by itself.
@@ -418,40 +357,6 @@ async fn begin_whole(pool: &PgPool, begin: &'static str) -> Result<sqlx::Transac
     let pool = pool.clone();
     let begun = tokio::spawn(async move { pool.begin_with(begin).await });
     Ok(begun.await.map_err(|error| Error::Unavailable(error.into()))??)
-}
-
-async fn fetch_among(
-    mut connection: Connection<'_>,
-    head: &'static str,
-    values: &[Value],
-    keys: &[Value],
-    tail: &'static str,
-) -> Result<Vec<Row>, Error> {
-    let next = values.len() + 1;
-    match &mut connection {
-        _ if keys.is_empty() => Ok(vec![]),
-        Connection::Here(tx) => tx.prepare(&format!("{head} = ${next}{tail}"))?.rows_for_each(values, keys),
-        Connection::Postgres(connection) => {
-            // One look into the index for each key, whatever the statistics say: `= any(…)` is planned as a walk through the whole table while
-            // they still call it small. `offset 0` keeps the planner from making a join of it.
-            let column = Column::of(keys);
-            let sql = format!(
-                "select found.* from unnest(${next}::{}[]) as wanted(key) cross join lateral ({head} = wanted.key{tail} offset 0) found",
-                column.element()
-            );
-            bulk::fetch_all(connection, &sql, values.to_vec(), vec![column]).await
-        }
-        Connection::Sqlite(_) => {
-            let mut rows = Vec::new();
-            for chunk in keys.chunks(KEYS_MAX) {
-                let list: Vec<String> = (next..next + chunk.len()).map(|number| format!("${number}")).collect();
-                let sql = format!("{head} in ({}){tail}", list.join(", "));
-                let values = values.iter().chain(chunk).cloned().collect();
-                rows.extend(fetch_all(connection.reborrow(), Text::Built(&sql), values).await?);
-            }
-            Ok(rows)
-        }
-    }
 }
 
 async fn fetch_all(connection: Connection<'_>, text: Text<'_>, values: Vec<Value>) -> Result<Vec<Row>, Error> {

@@ -1,6 +1,7 @@
 //! PostgreSQL: one statement for the whole batch, a column at a time, and so one round trip and one commit.
 
 use super::{LEASE, Right, Write, Written, account_numbers, head_values};
+use crate::posting::keys::KeySlice;
 use crate::posting::rows::Appended;
 use crate::posting::windows::numbers;
 use crate::store::{Column, Db, Error, Row, Tx, Value};
@@ -60,6 +61,12 @@ const PARTS: &str = formatcp!(
         insert into idempotency (ledger_id, key_digest, transfer_id, at, refused_command, refused_verdict)
         select head.ledger_id, u.* from head, unnest($60::uuid[], $61::uuid[], $62::bigint[], $63::bytea[], $64::bytea[]) u
         on conflict (ledger_id, key_digest) do nothing
+     ), pages as (
+        insert into key_page (ledger_id, run, first_key, entries)
+        select head.ledger_id, u.* from head, unnest($65::bigint[], $66::uuid[], $67::bytea[]) u
+     ), run as (
+        insert into key_run (ledger_id, run, keys)
+        select head.ledger_id, u.* from head, unnest($68::bigint[], $69::bigint[]) u
      )"
 );
 
@@ -69,21 +76,21 @@ const WRITE: &str = formatcp!("{PARTS} select lease_wanted from head");
 /// single transfer would wait for that.
 const WRITE_NEW: &str = formatcp!("{NEW} select lease_wanted from head");
 
-/// The same for a batch that changes windows, which few do: $65–$74 are those that there are, $75–$77 name those that were taken away.
+/// The same for a batch that changes windows, which few do: $70–$79 are those that there are, $80–$82 name those that were taken away.
 const WRITE_WITH_WINDOWS: &str = formatcp!(
     "{PARTS}, windows as (
         insert into account_window (ledger_id, account_id, direction, period, max_amount, max_count,
                                     used_amount, used_count, began, since, utc_offset)
         select head.ledger_id, u.*
-        from head, unnest($65::uuid[], $66::bigint[], $67::bigint[], $68::bigint[], $69::bigint[], $70::bigint[], $71::bigint[],
-                          $72::bigint[], $73::bigint[], $74::bigint[]) u
+        from head, unnest($70::uuid[], $71::bigint[], $72::bigint[], $73::bigint[], $74::bigint[], $75::bigint[], $76::bigint[],
+                          $77::bigint[], $78::bigint[], $79::bigint[]) u
         on conflict (ledger_id, account_id, direction, period) do update set
             max_amount = excluded.max_amount, max_count = excluded.max_count, used_amount = excluded.used_amount,
             used_count = excluded.used_count, began = excluded.began, since = excluded.since,
             utc_offset = excluded.utc_offset
      ), gone as (
         delete from account_window w
-        using head, unnest($75::uuid[], $76::bigint[], $77::bigint[]) u(account_id, direction, period)
+        using head, unnest($80::uuid[], $81::bigint[], $82::bigint[]) u(account_id, direction, period)
         where w.ledger_id = head.ledger_id and w.account_id = u.account_id and w.direction = u.direction and w.period = u.period
      )
      select lease_wanted from head"
@@ -163,7 +170,7 @@ fn columns(write: &Write) -> Vec<Column> {
     let (begun, by): (Vec<i64>, Vec<i64>) = write.settled.iter().copied().unzip();
     columns.extend([Column::Ints(begun), Column::Ints(by)]);
     columns.extend(account_columns(write));
-    columns.extend(key_columns(write));
+    columns.extend(key_columns(&write.behind.keys));
     if !write.windows.is_empty() {
         columns.extend(window_columns(write));
     }
@@ -201,8 +208,7 @@ fn window_columns(write: &Write) -> Vec<Column> {
     columns
 }
 
-fn key_columns(write: &Write) -> [Column; 5] {
-    let keys = &write.behind.keys;
+fn key_columns(KeySlice { rows: keys, pages, run }: &KeySlice) -> [Column; 10] {
     let (commands, verdicts) = keys.iter().map(|kept| kept.refusal_bytes().unzip()).unzip();
     [
         Column::ids(keys.iter().map(|kept| kept.key.0)),
@@ -210,5 +216,10 @@ fn key_columns(write: &Write) -> [Column; 5] {
         Column::Ints(keys.iter().map(|kept| kept.at.0).collect()),
         Column::OptionalBytes(commands),
         Column::OptionalBytes(verdicts),
+        Column::Ints(pages.iter().map(|page| page.run).collect()),
+        Column::ids(pages.iter().map(|page| page.first.0)),
+        Column::Bytes(pages.iter().map(|page| page.entries.clone()).collect()),
+        Column::Ints(run.iter().map(|run| run.run).collect()),
+        Column::Ints(run.iter().map(|run| run.keys).collect()),
     ]
 }

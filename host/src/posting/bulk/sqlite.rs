@@ -2,6 +2,8 @@
 
 use super::{Write, Written, account_numbers};
 use crate::posting::history::Step;
+use crate::posting::keys::KeySlice;
+use crate::posting::pages::Run;
 use crate::posting::rows::{AccountRow, Appended};
 use crate::posting::windows::numbers;
 use crate::store::{Bind, Error, HereTx};
@@ -18,7 +20,7 @@ pub(super) fn write(tx: &mut HereTx, write: &Write) -> Result<Option<Written>, E
     settle(tx, &write.settled)?;
     accounts(tx, write.ledger, &write.behind.accounts)?;
     windows(tx, write)?;
-    keys(tx, write)?;
+    keys(tx, write.ledger, &write.behind.keys)?;
     Ok(Some(Written { wanted: false }))
 }
 
@@ -186,25 +188,29 @@ fn windows(tx: &mut HereTx, write: &Write) -> Result<(), Error> {
     Ok(())
 }
 
-fn keys(tx: &mut HereTx, write: &Write) -> Result<(), Error> {
+fn keys(tx: &mut HereTx, ledger: LedgerId, KeySlice { rows, pages, run }: &KeySlice) -> Result<(), Error> {
     let mut statement = tx.prepare(
         "insert into idempotency (ledger_id, key_digest, transfer_id, at, refused_command, refused_verdict)
          values (?1, ?2, ?3, ?4, ?5, ?6) on conflict (ledger_id, key_digest) do nothing",
     )?;
-    for kept in &write.behind.keys {
+    for kept in rows {
         let refusal = kept.refusal_bytes();
         let (command, verdict) = match &refusal {
             Some((command, verdict)) => (Bind::Bytes(command), Bind::Bytes(verdict)),
             None => (Bind::OptionalInt(None), Bind::OptionalInt(None)),
         };
-        statement.run(&[
-            id(write.ledger.0),
-            id(kept.key.0),
-            id(kept.transfer.0),
-            Bind::Int(kept.at.0),
-            command,
-            verdict,
-        ])?;
+        statement.run(&[id(ledger.0), id(kept.key.0), id(kept.transfer.0), Bind::Int(kept.at.0), command, verdict])?;
+    }
+    drop(statement);
+    let page = "insert into key_page (ledger_id, run, first_key, entries) values (?1, ?2, ?3, ?4)";
+    let mut statement = tx.prepare(page)?;
+    for page in pages {
+        statement.run(&[id(ledger.0), Bind::Int(page.run), id(page.first.0), Bind::Bytes(&page.entries)])?;
+    }
+    drop(statement);
+    if let Some(Run { run, keys }) = run {
+        let whole = "insert into key_run (ledger_id, run, keys) values (?1, ?2, ?3)";
+        tx.prepare(whole)?.run(&[id(ledger.0), Bind::Int(*run), Bind::Int(*keys)])?;
     }
     Ok(())
 }

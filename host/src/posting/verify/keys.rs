@@ -8,11 +8,12 @@
 use super::decide::Decider;
 use super::{Replay, Stop, fault};
 use crate::posting::idempotency::{self, Kept};
+use crate::posting::pages::{self, Entry};
 use crate::posting::resident::ById;
 use crate::store::{Error, Scanned, Tx};
 use ledger_core::{Key, codec};
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 
 /// Rows read by one statement.
@@ -26,6 +27,8 @@ const NONCE: usize = 15;
 
 const ROWS: &str = "select key_digest, transfer_id, at, refused_command, refused_verdict
  from idempotency where ledger_id = $1 and key_digest >= $2 order by key_digest limit $3";
+
+const PAGES: &str = "select run, first_key, entries from key_page where ledger_id = $1 order by run, first_key";
 
 /// The keys that the journal has, so far.
 pub(super) struct Keys {
@@ -75,30 +78,31 @@ impl Sum {
     }
 }
 
-/// A row of `idempotency`.
+/// A key as it is stored, in a row or in a page.
 struct Stored<'r> {
     key: Key,
     transfer: u128,
     at: i64,
-    command: Option<&'r [u8]>,
-    verdict: Option<&'r [u8]>,
+    refusal: Option<(&'r [u8], &'r [u8])>,
 }
 
-impl<'r> Stored<'r> {
-    fn read(row: &mut Scanned<'r>) -> Result<Stored<'r>, Error> {
-        Ok(Stored {
-            key: Key(row.id()?),
-            transfer: row.id()?,
-            at: row.int()?,
-            command: row.optional_bytes()?,
-            verdict: row.optional_bytes()?,
-        })
-    }
-
+impl Stored<'_> {
     fn is(&self, kept: &Kept) -> bool {
         let refusal = kept.refusal_bytes();
-        let (command, verdict) = (refusal.as_ref().map(|of| &of.0[..]), refusal.as_ref().map(|of| &of.1[..]));
-        (self.transfer, self.at, self.command, self.verdict) == (kept.transfer.0, kept.at.0, command, verdict)
+        let refusal = refusal.as_ref().map(|(command, verdict)| (&command[..], &verdict[..]));
+        (self.transfer, self.at, self.refusal) == (kept.transfer.0, kept.at.0, refusal)
+    }
+}
+
+impl Keys {
+    /// Adds a stored key to the others, or holds it against the journal if it need not be stored yet.
+    fn meet(&self, stored: &Stored<'_>, sum: &mut Sum) -> Result<(), Stop> {
+        match self.later.get(&stored.key) {
+            None => sum.add(&self.nonce, stored.key.0, stored.transfer, stored.at, stored.refusal),
+            Some((_, kept)) if stored.is(kept) => {}
+            Some((seq, kept)) => return Err(fault(place(kept, *seq), OTHER)),
+        }
+        Ok(())
     }
 }
 
@@ -127,26 +131,17 @@ impl Replay<'_> {
         while let Some(first) = next.take() {
             let mut rows = 0;
             let each = |row: &mut Scanned<'_>| {
-                let stored = Stored::read(row)?;
+                let (key, transfer, at) = (Key(row.id()?), row.id()?, row.int()?);
                 rows += 1;
-                next = if rows == CHUNK { stored.key.0.checked_add(1) } else { None };
-                let refusal = match (stored.command, stored.verdict) {
-                    (Some(command), Some(verdict)) => Some((command, verdict)),
-                    (None, None) => None,
-                    _ => {
-                        readable = false;
-                        None
-                    }
-                };
-                match keys.later.get(&stored.key) {
-                    None => sum.add(&keys.nonce, stored.key.0, stored.transfer, stored.at, refusal),
-                    Some((_, kept)) if stored.is(kept) => {}
-                    Some((seq, kept)) => return Err(fault(place(kept, *seq), OTHER)),
-                }
-                Ok(ControlFlow::Continue(()))
+                next = if rows == CHUNK { key.0.checked_add(1) } else { None };
+                let (command, verdict) = (row.optional_bytes()?, row.optional_bytes()?);
+                readable &= command.is_some() == verdict.is_some();
+                keys.meet(&Stored { key, transfer, at, refusal: command.zip(verdict) }, &mut sum)?;
+                Ok::<_, Stop>(ControlFlow::Continue(()))
             };
             tx.scan(ROWS, &[ledger.0.into(), first.into(), CHUNK.into()], each).await?;
         }
+        self.prove_runs(tx, &mut sum).await?;
         if readable && sum == self.decider.keys.due {
             return Ok(());
         }
@@ -156,6 +151,33 @@ impl Replay<'_> {
             let (found, due) = (sum.count, self.decider.keys.due.count);
             Err(fault("ledger", format!("{found} keys are kept of its records and it should be {due}")))
         })
+    }
+
+    /// Adds the keys that are packed. Each run must be in order, or a key in it would not be found, and whole when it is due.
+    async fn prove_runs(&self, tx: &mut Tx, sum: &mut Sum) -> Result<(), Stop> {
+        let rows = tx.fetch_all("select run, keys from key_run where ledger_id = $1", vec![self.id().0.into()]).await?;
+        let whole = rows.iter().map(|row| Ok((row.int("run")?, row.int("keys")?)));
+        let whole: BTreeMap<i64, i64> = whole.collect::<Result<_, Error>>()?;
+        let (mut found, mut last): (BTreeMap<i64, i64>, Option<(i64, u128)>) = (BTreeMap::new(), None);
+        let each = |row: &mut Scanned<'_>| {
+            let (run, first, page) = (row.int()?, row.id()?, row.bytes()?);
+            let mut expected = Some(first);
+            for entry in pages::entries(page) {
+                let Entry { key, transfer, at, refusal } = entry.map_err(|error| Stop::from(error).at(|| of_run(run)))?;
+                let before = last.replace((run, key.0));
+                if before >= last || expected.take().is_some_and(|first| first != key.0) {
+                    return Err(fault(of_run(run), "its keys are not in order: a retry could happen again"));
+                }
+                *found.entry(run).or_default() += 1;
+                self.decider.keys.meet(&Stored { key, transfer, at, refusal }, sum)?;
+            }
+            Ok(ControlFlow::Continue(()))
+        };
+        tx.scan(PAGES, &[self.id().0.into()], each).await?;
+        // The pages of one that is being written are there before it is due.
+        found.retain(|run, _| *run <= self.flushed.seq);
+        let wrong = found.iter().chain(&whole).find(|(run, _)| found.get(run) != whole.get(run));
+        wrong.map_or(Ok(()), |(run, _)| Err(fault(of_run(*run), "it is not whole: a retry could happen again")))
     }
 
     /// Names the first key that is not kept as it was answered.
@@ -190,6 +212,10 @@ impl Replay<'_> {
         }
         Ok(())
     }
+}
+
+fn of_run(run: i64) -> String {
+    format!("the run of keys of journal record {run}")
 }
 
 const OTHER: &str = "it stands for something else than the journal says";
