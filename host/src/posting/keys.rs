@@ -55,13 +55,13 @@ pub(super) struct KeySlice {
     pub(super) rows: Vec<Kept>,
     /// Packed.
     pub(super) pages: Vec<Page>,
-    /// The run of these pages, when they are the last of it.
+    /// The run of pages that are written, when the whole sweep is.
     pub(super) run: Option<Run>,
 }
 
 impl KeySlice {
     pub(super) const fn is_empty(&self) -> bool {
-        self.rows.is_empty() && self.pages.is_empty()
+        self.rows.is_empty() && self.pages.is_empty() && self.run.is_none()
     }
 }
 
@@ -147,9 +147,12 @@ impl Keys {
         let count = if most >= rest.len() { rest.len() } else { most / PAGE_KEYS * PAGE_KEYS };
         let pages = rest[..count].chunks(PAGE_KEYS).map(|keys| Page::of(run, keys)).collect();
         *done += count;
-        let is_last = count > 0 && *done == keys.len();
-        let whole = Run { run, keys: i64::try_from(keys.len()).unwrap_or(i64::MAX) };
-        KeySlice { rows: vec![], pages, run: is_last.then_some(whole) }
+        KeySlice { pages, ..KeySlice::default() }
+    }
+
+    /// The run that the sweep becomes, to be written with the last of its accounts and keys.
+    pub(super) fn run(&self) -> Option<Run> {
+        self.sweep.run.map(|run| Run { run, keys: i64::try_from(self.sweep.keys.len()).unwrap_or(i64::MAX) })
     }
 
     /// Forgets the fresh ones but for the first so many.

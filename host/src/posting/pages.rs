@@ -15,7 +15,7 @@ pub(super) struct Page {
     pub(super) entries: Vec<u8>,
 }
 
-/// A run whose last page is written.
+/// A run of which the last is written, and the last account of the sweep that it belongs to: from here on it is what keeps its keys.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Run {
     pub(super) run: i64,

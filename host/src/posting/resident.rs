@@ -7,7 +7,6 @@
 //! Invariant: an account that is not here has its current state in the database.
 
 use super::keys::{KeySlice, Keys};
-use super::pages::PAGE_KEYS;
 use super::rows::AccountRow;
 use super::windows::Windows;
 use foldhash::fast::RandomState;
@@ -168,7 +167,7 @@ impl Resident {
         accounts.sort_unstable_by_key(|place| self.at(*place).account.id);
         self.sweep = Sweep { accounts, accounts_done: 0, began: head };
         // Half of what comes while a sweep goes through: a ledger under load has that many, one that was idle in between has not.
-        let many = usize::try_from(self.sweep_positions / 2).unwrap_or(usize::MAX).max(PAGE_KEYS);
+        let many = usize::try_from(self.sweep_positions / 2).unwrap_or(usize::MAX).max(1);
         self.keys.begin_sweep(head.seq, many);
     }
 
@@ -187,6 +186,7 @@ impl Resident {
         sweep.accounts_done = end;
         slice.keys = self.keys.take(keys);
         if self.is_swept() {
+            slice.keys.run = self.keys.run();
             let rest = !self.dirty.is_empty() || self.keys.fresh() > 0;
             self.flushed = if rest { self.sweep.began } else { head };
         }

@@ -24,6 +24,7 @@ mod engine; // hostile components
 mod journal; // one byte changed
 mod migration; // an older database
 mod ahead; // what is decided before the last batch is durable, and who owns a ledger
+mod runs; // very many keys
 mod lanes; // keys that meet, lanes that die, damage
 mod faults; // one thing that goes wrong
 mod windows; // what may pass in a period, after crashes

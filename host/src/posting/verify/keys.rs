@@ -163,7 +163,8 @@ impl Replay<'_> {
             let (run, first, page) = (row.int()?, row.id()?, row.bytes()?);
             let mut expected = Some(first);
             for entry in pages::entries(page) {
-                let Entry { key, transfer, at, refusal } = entry.map_err(|error| Stop::from(error).at(|| of_run(run)))?;
+                let Entry { key, transfer, at, refusal } =
+                    entry.map_err(|error| Stop::from(error).at(|| of_run(run)))?;
                 let before = last.replace((run, key.0));
                 if before >= last || expected.take().is_some_and(|first| first != key.0) {
                     return Err(fault(of_run(run), "its keys are not in order: a retry could happen again"));
