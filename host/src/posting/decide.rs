@@ -11,11 +11,10 @@ use super::resident::{ById, Resident, Slice, Undo};
 use super::rows::{AccountRow, Appended, TransferRow};
 use super::{Entry, Failure};
 use crate::engine::{Engine, Posted};
-use foldhash::fast::RandomState;
 use ledger_core::{
-    Command, Item, Key, LedgerId, Outcome, Receipt, Timestamp, TransferId, TransferReceipt, Verdict, codec,
+    Command, Item, LedgerId, Outcome, Receipt, Timestamp, TransferId, TransferReceipt, Verdict, codec,
 };
-use std::collections::HashSet;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -29,13 +28,16 @@ pub(super) struct Held {
     pub(super) epoch: i64,
     /// The last id that was made here. Beyond `head.last_id`, because holds and requests get ids too and are not in that order.
     pub(super) minted: IdOrder,
-    /// The last before those of the batch that was decided last.
-    pub(super) minted_before: IdOrder,
+    /// Those that were made for a batch that may not be durable yet, if any were.
+    pub(super) unwritten: RangeInclusive<u128>,
     /// The greatest id of all transfers: a greater one is new, and need not be looked for.
     pub(super) newest: u128,
     /// Transfers that were begun or settled by batches that may not be durable yet, by batch.
     pub(super) recent: ById<TransferId, TransferRow>,
 }
+
+/// No batch is being written.
+pub(super) const NO_IDS: RangeInclusive<u128> = RangeInclusive::new(1, 0);
 
 /// How the rows of accounts follow.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -76,12 +78,13 @@ pub(super) async fn decide(
         ledger: held.ledger,
         resident: &held.resident,
         recent: &held.recent,
+        unwritten: &held.unwritten,
         minted,
         newest: held.newest,
         now,
     };
     let loaded = load::load(source, before, waiting).await?;
-    (held.minted_before, held.minted) = (held.minted, loaded.minted);
+    (held.unwritten, held.minted) = (held.minted.0 + 1..=loaded.minted.0, loaded.minted);
     let book = loaded.book(&super::locked(&held.resident));
     let posted = engine.post_here(&book, &loaded.items, now)?;
     drop(book);
@@ -140,13 +143,16 @@ impl Held {
 
     /// Whether one of these has an id that was made for the batch that was decided last, which only that batch's rows could tell.
     pub(super) fn guesses(&self, waiting: &[Waiting]) -> bool {
-        let made = self.minted_before.0 + 1..=self.minted.0;
         let mut given = waiting.iter().flat_map(|waiting| &waiting.entries).filter_map(Entry::given_id);
-        given.any(|id| made.contains(&id.0))
+        given.any(|id| self.unwritten.contains(&id.0))
     }
 
     /// What this batch began and settled can be read back from the database, or never happened.
     pub(super) fn forget_recent(&mut self, write: &Write) {
+        // Unless a later one was decided, whose ids these are.
+        if self.head.seq == write.after.seq {
+            self.unwritten = NO_IDS;
+        }
         if self.recent.is_empty() {
             return;
         }
@@ -179,7 +185,6 @@ struct Changes {
     recent: Vec<TransferRow>,
     /// Where transfers began that this batch began.
     begun: ById<TransferId, i64>,
-    kept: HashSet<Key, RandomState>,
 }
 
 impl Changes {
@@ -196,7 +201,6 @@ impl Changes {
             governed: vec![],
             recent: vec![],
             begun: ById::default(),
-            kept: HashSet::default(),
         }
     }
 
@@ -288,8 +292,8 @@ impl Changes {
         };
         let payer = side(transfer.payer, receipt.payer_balance);
         let payee = side(transfer.payee, receipt.payee_balance);
-        // Nobody knows an id that was made here before they are answered, unless a key leads to it.
-        if !entry.minted || step != Step::Immediate || load::key_of(&item.command).is_some() {
+        // Nobody knows an id that was made here before they are answered, but for those whom a key leads to it: they wait.
+        if !entry.minted || step != Step::Immediate {
             self.recent.push(TransferRow { transfer, position: settles.unwrap_or(position) });
         }
         let memo = entry.memo.clone();
@@ -328,11 +332,10 @@ impl Changes {
         now: Timestamp,
     ) -> bool {
         let Some(key) = load::key_of(&item.command) else { return false };
-        if loaded.known.contains(&key) || self.kept.contains(&key) {
+        let Some(kept) = Kept::of(&item.command, &Verdict::of(outcome), now) else { return false };
+        if loaded.known.contains(&key) || resident.keys.kept(key).is_some() {
             return false;
         }
-        let Some(kept) = Kept::of(&item.command, &Verdict::of(outcome), now) else { return false };
-        self.kept.insert(key);
         resident.keys.keep(kept);
         true
     }

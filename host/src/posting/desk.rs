@@ -1,7 +1,7 @@
 //! What a lane does with the database: taking a ledger, writing batches until their fate is known, writing what lags.
 
 use super::bulk::{self, Right, Write, Written};
-use super::decide::{Decided, Held, Lag, decide};
+use super::decide::{Decided, Held, Lag, NO_IDS, decide};
 use super::durable::Shared;
 use super::filter::Filter;
 use super::find;
@@ -108,7 +108,7 @@ impl Desk {
             head: row.head,
             epoch: row.epoch,
             minted: IdOrder::after_others(row.head.last_id),
-            minted_before: IdOrder(row.head.last_id),
+            unwritten: NO_IDS,
             newest,
             recent: ById::default(),
         });

@@ -12,6 +12,7 @@ use crate::store::{Db, Error, Tx};
 use foldhash::fast::RandomState;
 use ledger_core::{Account, AccountId, Command, Item, Key, LedgerId, Timestamp, TransferId};
 use std::collections::{BTreeSet, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::Mutex;
 
 /// What was loaded for a batch.
@@ -59,6 +60,8 @@ pub(super) struct Before<'l> {
     pub(super) resident: &'l Mutex<Resident>,
     /// Transfers that were begun or settled by batches that may not be durable yet.
     pub(super) recent: &'l ById<TransferId, TransferRow>,
+    /// Ids that were made for the batch that is being written, and that only its rows can tell about.
+    pub(super) unwritten: &'l RangeInclusive<u128>,
     /// The last id that was made.
     pub(super) minted: IdOrder,
     /// The greatest id of all transfers.
@@ -116,13 +119,10 @@ pub(super) fn entries(waiting: &[Waiting]) -> impl Iterator<Item = &Entry> {
 
 /// What earlier batches kept of the commands' keys.
 async fn keys(source: &mut Source<'_>, before: Before<'_>, items: &[Item]) -> Result<ById<Key, Kept>, Error> {
-    let mut keys: Vec<Key> = items.iter().filter_map(|item| key_of(&item.command)).collect();
-    keys.sort_unstable();
-    keys.dedup();
     let (mut kept, mut unknown) = (ById::default(), vec![]);
     {
         let resident = super::locked(before.resident);
-        for key in keys {
+        for key in items.iter().filter_map(|item| key_of(&item.command)) {
             match resident.keys.find(key) {
                 Known::New => {}
                 Known::Kept(known) => drop(kept.insert(key, known.clone())),
@@ -131,8 +131,13 @@ async fn keys(source: &mut Source<'_>, before: Before<'_>, items: &[Item]) -> Re
         }
     }
     if !unknown.is_empty() {
+        unknown.sort_unstable();
+        unknown.dedup();
         let stored = idempotency::load(source.tx().await?, before.ledger, &unknown).await?;
         kept.extend(stored.into_iter().map(|kept| (kept.key, kept)));
+    }
+    if kept.values().any(|kept| kept.refused.is_none() && before.unwritten.contains(&kept.transfer.0)) {
+        return Err(Error::Retry("a key stands for a transfer that is being written".into()));
     }
     Ok(kept)
 }
@@ -146,7 +151,9 @@ pub(super) const fn key_of(command: &Command) -> Option<Key> {
 
 /// A key that came before, in an earlier batch or in this one, stands for the transfer of the first command that had it.
 fn resolve_keys(items: &mut [Item], kept: &ById<Key, Kept>) {
-    let mut first: ById<Key, TransferId> = kept.iter().map(|(key, kept)| (*key, kept.transfer)).collect();
+    let mut first: ById<Key, TransferId> = ById::default();
+    first.reserve(items.len());
+    first.extend(kept.iter().map(|(key, kept)| (*key, kept.transfer)));
     for item in items {
         if let Command::Create(create) = &mut item.command
             && let Some(key) = create.key

@@ -139,6 +139,35 @@ async fn ids_that_are_made_are_nobody_elses(engine: Engine) {
     room.prove().await;
 }
 
+#[tokio::test]
+async fn keys_of_a_batch_that_is_being_written_wait_for_it_on_sqlite() {
+    keys_of_a_batch_that_is_being_written_wait_for_it(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn keys_of_a_batch_that_is_being_written_wait_for_it_on_postgres() {
+    keys_of_a_batch_that_is_being_written_wait_for_it(Engine::Postgres).await;
+}
+
+/// A large batch and the same once more right behind it, which could be decided before the first is durable.
+async fn keys_of_a_batch_that_is_being_written_wait_for_it(engine: Engine) {
+    let room = Room::on(engine, clock()).await;
+    let batch = || {
+        let one = |number: usize| match number % 2 {
+            0 => pay(&number.to_string(), ALICE, BOB, 1),
+            _ => pay(&number.to_string(), BOB, ALICE, 1),
+        };
+        room.posting.submit_batch(room.ledger.id, (0..MORE).map(one).collect())
+    };
+    let (first, second) = tokio::join!(batch(), batch());
+    let first: Vec<TransferId> = first.unwrap().iter().map(id_of).collect();
+    for (first, second) in first.iter().zip(second.unwrap()) {
+        assert!(matches!(second, Ok(Receipt::Repeated(transfer)) if transfer.id == *first), "{second:?}");
+    }
+    room.posting.close().await;
+    room.prove().await;
+}
+
 /// An owner that only refuses does not write, and so does not hear that its lease has run out: it has to ask.
 #[tokio::test]
 async fn a_refusal_is_no_older_than_the_lease_on_postgres() {
