@@ -11,9 +11,7 @@ use super::resident::{ById, Resident, Slice, Undo};
 use super::rows::{AccountRow, Appended, TransferRow};
 use super::{Entry, Failure};
 use crate::engine::{Engine, Posted};
-use ledger_core::{
-    Command, Item, LedgerId, Outcome, Receipt, Timestamp, TransferId, TransferReceipt, Verdict, codec,
-};
+use ledger_core::{Command, Item, LedgerId, Outcome, Receipt, Timestamp, TransferId, TransferReceipt, Verdict, codec};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;

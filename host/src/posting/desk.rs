@@ -5,6 +5,7 @@ use super::decide::{Decided, Held, Lag, NO_IDS, decide};
 use super::durable::Shared;
 use super::filter::Filter;
 use super::find;
+use super::follow::follow;
 use super::lane::Waiting;
 use super::lease::{self, Claim, Lease, LedgerRow, SHARE_FOR};
 use super::load::Source;
@@ -67,6 +68,7 @@ impl Desk {
                 if held.is_none() {
                     let mut tx = self.db.begin_read_here().await?;
                     self.hold(held, &mut tx, &row, None).await?;
+                    self.know_keys(&mut tx).await?;
                 }
                 Ok(Standing::Shared)
             }
@@ -115,7 +117,7 @@ impl Desk {
         Ok(())
     }
 
-    /// Learns which keys the database may have. Only under a lease: what other hosts keep is not learned.
+    /// Learns which keys the database may have, if it is not known. What other hosts keep from now on is learned from their records.
     async fn know_keys(&self, tx: &mut Tx) -> Result<(), Error> {
         if !super::locked(&self.shared.resident).keys.filter.is_known() {
             let filter = Filter::read(&self.db, tx, self.ledger).await?;
@@ -181,11 +183,16 @@ impl Desk {
         }
         let mut on = 0;
         if held.head != row.head {
-            // Another host posted: what was read before may be old, and it may post again.
+            // Another host posted, and it may post again.
             on = SHARE_FOR;
-            let mut fresh = None;
-            self.hold(&mut fresh, &mut tx, &row, None).await?;
-            *held = fresh.ok_or(Failure::Lost)?;
+            if !follow(&mut tx, held, &row).await? {
+                let known = std::mem::take(&mut super::locked(&held.resident).keys.filter);
+                let mut fresh = None;
+                self.hold(&mut fresh, &mut tx, &row, None).await?;
+                *held = fresh.ok_or(Failure::Lost)?;
+                super::locked(&held.resident).keys.learn(known);
+                self.know_keys(&mut tx).await?;
+            }
         }
         held.epoch = row.epoch;
         let mut source = Source { db: &self.db, lent: Some(&mut tx), own: None };

@@ -26,7 +26,7 @@ pub(super) struct Filter {
 
 #[derive(Default, Debug)]
 enum Stored {
-    /// Nobody read them, or others may have kept some since.
+    /// Nobody read them, or others may have kept some since that nobody added.
     #[default]
     Unknown,
     /// All are in `kept`.
@@ -36,7 +36,7 @@ enum Stored {
 }
 
 impl Filter {
-    /// Of the keys that the database has now and those that are [added](Filter::add), if this host alone adds any.
+    /// Of the keys that the database has now and those that are [added](Filter::add): whatever is kept from now on must be.
     ///
     /// # Errors
     /// When the database fails.
@@ -102,8 +102,8 @@ impl Layers {
 }
 
 /// A key is the digest of a text: any bits of it are as good as a hash.
-const fn hash(key: Key) -> u64 {
-    key.0 as u64
+fn hash(key: Key) -> u64 {
+    u64::try_from(key.0 >> 64).expect("it is the upper half")
 }
 
 /// Where reading continues.

@@ -31,6 +31,7 @@ mod resident; // accounts in memory, and writing them behind
 mod keys; // keys in memory, and writing them behind
 mod filter; // which keys the database may have
 mod durable; // what others may see of them
+mod follow; // what other hosts posted meanwhile
 mod recover; // what was not written behind before a crash
 mod pace; // how much at a time, how soon
 mod mint; // transfer ids in order

@@ -25,15 +25,15 @@ const STEPS: &str = "select t.position, t.seq, t.step, t.payer_id, t.payee_id, t
  from transfer t where t.ledger_id = $1 and t.position > $2 and t.position <= $3";
 
 /// What a row of `transfer` did.
-struct Done {
-    position: i64,
-    seq: i64,
-    step: Step,
+pub(super) struct Done {
+    pub(super) position: i64,
+    pub(super) seq: i64,
+    pub(super) step: Step,
     /// How the transfer began that this step belongs to.
-    begun: Step,
-    amount: i64,
-    payer: (AccountId, Amount),
-    payee: (AccountId, Amount),
+    pub(super) begun: Step,
+    pub(super) amount: i64,
+    pub(super) payer: (AccountId, Amount),
+    pub(super) payee: (AccountId, Amount),
 }
 
 /// Everything that the rows of accounts and keys do not have yet, read into memory. Under a lease, the lease is kept meanwhile.
@@ -92,12 +92,12 @@ async fn admit(tx: &mut Tx, ledger: LedgerId, steps: &[Done], resident: &mut Res
     Ok(())
 }
 
-fn lost() -> Error {
+pub(super) fn lost() -> Error {
     Error::Corrupt("the end of a ledger is not in its tables".into())
 }
 
 /// Adds a step to an account that does not have it yet.
-fn redo(row: &mut AccountRow, step: &Done, balance: Amount) -> Result<(), Error> {
+pub(super) fn redo(row: &mut AccountRow, step: &Done, balance: Amount) -> Result<(), Error> {
     let held = match (step.step, step.begun) {
         (Step::Hold, _) => step.amount,
         (Step::Captured | Step::Released | Step::Expired, Step::Hold) => -step.amount,

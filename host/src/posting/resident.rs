@@ -115,6 +115,11 @@ impl Resident {
         &mut slot.row
     }
 
+    /// The account, to be brought to where another host left it; its row in the database is there already.
+    pub(super) fn follow(&mut self, place: u32) -> &mut AccountRow {
+        &mut self.slots[place as usize].row
+    }
+
     /// Whether everything of the sweep was taken.
     const fn is_swept(&self) -> bool {
         self.sweep.accounts_done == self.sweep.accounts.len() && self.keys.is_swept()

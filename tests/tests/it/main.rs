@@ -26,5 +26,6 @@ mod migration; // an older database
 mod ahead; // what is decided before the last batch is durable, and who owns a ledger
 mod runs; // very many keys
 mod lanes; // keys that meet, lanes that die, damage
+mod turns; // two hosts, by turns
 mod faults; // one thing that goes wrong
 mod windows; // what may pass in a period, after crashes
