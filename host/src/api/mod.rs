@@ -12,8 +12,7 @@ use axum::routing::get;
 use std::time::Duration;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
-use tower_http::trace::{DefaultOnResponse, TraceLayer};
-use tracing::Level;
+use tower_http::trace::TraceLayer;
 
 /// The longest that a request may take: longer than posting tries.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -27,7 +26,6 @@ pub fn router(app: App) -> Router {
         let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
         tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
     });
-    let traced = traced.on_response(DefaultOnResponse::new().level(Level::INFO));
     Router::new()
         .nest("/api/v1", mutual_credit::router(app.clone()))
         .route("/healthz", get(alive))

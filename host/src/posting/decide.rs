@@ -331,7 +331,7 @@ impl Changes {
     ) -> bool {
         let Some(key) = load::key_of(&item.command) else { return false };
         let Some(kept) = Kept::of(&item.command, &Verdict::of(outcome), now) else { return false };
-        if loaded.known.contains(&key) || resident.keys.kept(key).is_some() {
+        if loaded.known.contains(&key) || resident.keys.lately(key).is_some() {
             return false;
         }
         resident.keys.keep(kept);

@@ -15,7 +15,7 @@ use super::recover::recover;
 use super::resident::{ById, Resident};
 use super::{Clock, Failure};
 use crate::engine::Engine;
-use crate::store::{Db, Error, Tx};
+use crate::store::{Bulk, Db, Error, Tx};
 use ledger_core::LedgerId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -126,12 +126,18 @@ impl Desk {
         Ok(())
     }
 
-    /// Writes a batch that was decided on what this host alone has, again and again until its fate is known.
-    pub(super) async fn write(&self, decided: &Decided, waiting: &[Waiting]) -> Result<Written, Failure> {
+    /// Writes a batch that was decided on what this host alone has, again and again until its fate is known. `packed` is what is sent the
+    /// first time, if it is ready.
+    pub(super) async fn write(
+        &self,
+        decided: &Decided,
+        waiting: &[Waiting],
+        mut packed: Option<Bulk>,
+    ) -> Result<Written, Failure> {
         let Some(write) = &decided.write else { return Ok(Written { wanted: false }) };
         let (started, mut pause, mut unknown) = (Instant::now(), PAUSE_MIN, false);
         loop {
-            let error = match in_time(self.attempt(write, decided, waiting)).await {
+            let error = match in_time(self.attempt(write, decided, waiting, packed.take())).await {
                 Ok(Some(written)) => return Ok(written),
                 // The head is elsewhere: perhaps an earlier attempt moved it there.
                 Ok(None) if unknown && self.is_durable(write).await? => return Ok(Written { wanted: false }),
@@ -154,9 +160,15 @@ impl Desk {
         }
     }
 
-    async fn attempt(&self, write: &Write, decided: &Decided, waiting: &[Waiting]) -> Result<Option<Written>, Failure> {
+    async fn attempt(
+        &self,
+        write: &Write,
+        decided: &Decided,
+        waiting: &[Waiting],
+        packed: Option<Bulk>,
+    ) -> Result<Option<Written>, Failure> {
         if decided.accepted.is_empty() {
-            return Ok(bulk::write_alone(&self.db, write).await?);
+            return Ok(bulk::write_alone(&self.db, write, packed).await?);
         }
         let mut tx = self.db.begin_here().await?;
         let written = bulk::write_in(&mut tx, write).await?;
@@ -243,7 +255,7 @@ impl Desk {
             behind,
             began: Instant::now(),
         };
-        let written = in_time(bulk::write_alone(&self.db, &write)).await?.ok_or(Failure::Lost)?;
+        let written = in_time(bulk::write_alone(&self.db, &write, None)).await?.ok_or(Failure::Lost)?;
         if right == Right::Owner {
             self.shared.durable(held.head.seq, &self.db, write.began);
         }

@@ -73,11 +73,16 @@ impl Keys {
         self.kept(key).map_or(Known::Perhaps, Known::Kept)
     }
 
+    /// One that came after the sweep began, as all do that came in the last batch.
+    pub(super) fn lately(&self, key: Key) -> Option<&Kept> {
+        let place = self.places.find(self.hash.hash_one(key), |place| self.fresh[*place as usize].key == key)?;
+        self.fresh.get(*place as usize)
+    }
+
     /// What a key stands for that the database may not have yet.
     pub(super) fn kept(&self, key: Key) -> Option<&Kept> {
-        let fresh = self.places.find(self.hash.hash_one(key), |place| self.fresh[*place as usize].key == key);
-        if let Some(place) = fresh {
-            return Some(&self.fresh[*place as usize]);
+        if let Some(fresh) = self.lately(key) {
+            return Some(fresh);
         }
         [&self.sweep.keys, &self.written].into_iter().find_map(|sorted| {
             let place = sorted.binary_search_by_key(&key, |kept| kept.key).ok()?;

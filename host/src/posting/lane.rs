@@ -4,7 +4,7 @@
 //! answered before what they were decided on is durable. Small batches are not decided ahead: what arrives while one is
 //! being written rides together in the next, which saves commits. When a write fails, the lane forgets everything and reads it again.
 
-use super::bulk::{Right, Written};
+use super::bulk::{self, Right, Written};
 use super::decide::{Decided, Held, Lag, decide};
 use super::desk::{Desk, Standing};
 use super::load::Source;
@@ -271,6 +271,9 @@ impl Runner {
             Ok(decided) => decided,
             Err(failure) => return Err((waiting, failure)),
         };
+        // While the one before is being written.
+        let packed = decided.write.as_ref().filter(|_| decided.accepted.is_empty());
+        let packed = packed.and_then(|write| bulk::pack(db, write));
         if !self.finish_writing().await {
             // It was decided on what never happened.
             return Err((waiting, Failure::Lost));
@@ -286,7 +289,7 @@ impl Runner {
         let large = decided.undo.is_none() && decided.outcomes.len() >= self.desk.pace.ahead_min;
         let (desk, batch) = (Arc::clone(&self.desk), Batch { waiting, decided });
         let write = async move {
-            let result = desk.write(&batch.decided, &batch.waiting).await;
+            let result = desk.write(&batch.decided, &batch.waiting, packed).await;
             (batch, result)
         };
         if large {

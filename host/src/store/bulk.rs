@@ -3,6 +3,7 @@
 use super::{Access, Db, Error, Row, Tx, Value, value};
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, PgConnection, SqlSafeStr};
+use std::fmt::{self, Debug, Formatter};
 use uuid::Uuid;
 
 /// The values of one column, for all rows of a batch.
@@ -66,19 +67,40 @@ impl Column {
     }
 }
 
+/// One statement of PostgreSQL with its values as they are sent.
+pub struct Bulk {
+    sql: &'static str,
+    arguments: PgArguments,
+}
+
+impl Bulk {
+    /// `values` are the statement's first placeholders, `columns` the arrays after them.
+    ///
+    /// # Errors
+    /// When a value cannot be sent.
+    pub fn new(sql: &'static str, values: Vec<Value>, columns: Vec<Column>) -> Result<Bulk, Error> {
+        Ok(Bulk { sql, arguments: arguments(values, columns)? })
+    }
+}
+
+impl Debug for Bulk {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Bulk").field("sql", &self.sql).finish_non_exhaustive()
+    }
+}
+
 impl Db {
-    /// Runs one statement of PostgreSQL in a transaction of its own, and so in one round trip: `values` are its first placeholders,
-    /// `columns` the arrays after them.
+    /// Runs one statement of PostgreSQL in a transaction of its own, and so in one round trip.
     ///
     /// # Errors
     /// See [`Error`]; always on SQLite.
-    pub async fn bulk(&self, sql: &str, values: Vec<Value>, columns: Vec<Column>) -> Result<Vec<Row>, Error> {
+    pub async fn bulk(&self, Bulk { sql, arguments }: Bulk) -> Result<Vec<Row>, Error> {
         let mut armed = self.arm(Access::Write)?;
         match self {
             Db::Sqlite { .. } => Err(not_here()),
             Db::Postgres { pool, .. } => {
                 armed.commit()?;
-                let rows = fetch_all(&mut *pool.acquire().await?, sql, values, columns).await?;
+                let rows = run(&mut *pool.acquire().await?, sql, arguments).await?;
                 armed.committed()?;
                 Ok(rows)
             }
@@ -91,12 +113,12 @@ impl Tx {
     ///
     /// # Errors
     /// See [`Error`]; always on SQLite.
-    pub async fn bulk(&mut self, sql: &str, values: Vec<Value>, columns: Vec<Column>) -> Result<Vec<Row>, Error> {
+    pub async fn bulk(&mut self, Bulk { sql, arguments }: Bulk) -> Result<Vec<Row>, Error> {
         match self {
             Tx::Sqlite { .. } | Tx::Here(_) => Err(not_here()),
             Tx::Postgres { tx, armed } => {
                 armed.statement()?;
-                fetch_all(&mut *tx, sql, values, columns).await
+                run(&mut *tx, sql, arguments).await
             }
         }
     }
@@ -112,10 +134,18 @@ pub(super) async fn fetch_all(
     values: Vec<Value>,
     columns: Vec<Column>,
 ) -> Result<Vec<Row>, Error> {
+    run(connection, sql, arguments(values, columns)?).await
+}
+
+fn arguments(values: Vec<Value>, columns: Vec<Column>) -> Result<PgArguments, Error> {
     let mut arguments = value::for_postgres(values)?;
     for column in columns {
         column.add_to(&mut arguments)?;
     }
+    Ok(arguments)
+}
+
+async fn run(connection: &mut PgConnection, sql: &str, arguments: PgArguments) -> Result<Vec<Row>, Error> {
     let query = sqlx::query_with(AssertSqlSafe(sql).into_sql_str(), arguments);
     Ok(query.fetch_all(connection).await?.into_iter().map(Row::Postgres).collect())
 }

@@ -16,7 +16,7 @@ mod lookup; // rows by key for many who ask at once
 mod fault; // failing on purpose, for tests
 mod scan; // very many rows, one value after the other
 
-pub use bulk::Column;
+pub use bulk::{Bulk, Column};
 pub use error::{Cause, Error};
 pub use fault::{Access, Armed, Fault, Faults, Moment};
 pub use here::{Bind, HereTx, Prepared, Writer};

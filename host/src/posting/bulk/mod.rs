@@ -11,7 +11,7 @@ pub(super) use postgres::NOW;
 use super::journal::Hash;
 use super::resident::{Mark, Slice};
 use super::rows::{AccountRow, Appended};
-use crate::store::{Db, Error, Tx, Value};
+use crate::store::{Bulk, Db, Error, Tx, Value};
 use ledger_core::{LedgerId, Timestamp, Window};
 use std::time::Instant;
 
@@ -77,10 +77,24 @@ pub(super) struct Written {
     pub(super) wanted: bool,
 }
 
-/// Writes in a transaction of its own, durable when this returns. `None`: the head is elsewhere, or the ledger is another host's.
-pub(super) async fn write_alone(db: &Db, write: &Write) -> Result<Option<Written>, Error> {
+/// Packs what is to be sent to the database, where that is work that can be done before it is its turn. None for SQLite, to which nothing
+/// is sent.
+pub(super) fn pack(db: &Db, write: &Write) -> Option<Bulk> {
     match db {
-        Db::Postgres { .. } => postgres::write_alone(db, write).await,
+        // What cannot be sent is said when it is written.
+        Db::Postgres { .. } => postgres::packed(write).ok(),
+        Db::Sqlite { .. } => None,
+    }
+}
+
+/// Writes in a transaction of its own, durable when this returns; `packed` if it was [packed](pack) before. `None`: the head is elsewhere, or
+/// the ledger is another host's.
+pub(super) async fn write_alone(db: &Db, write: &Write, packed: Option<Bulk>) -> Result<Option<Written>, Error> {
+    match db {
+        Db::Postgres { .. } => {
+            let packed = packed.map_or_else(|| postgres::packed(write), Ok)?;
+            postgres::write_alone(db, packed).await
+        }
         Db::Sqlite { .. } => {
             let mut tx = db.begin_here().await?;
             let written = write_in(&mut tx, write).await?;

@@ -4,7 +4,7 @@ use super::{LEASE, Right, Write, Written, account_numbers, head_values};
 use crate::posting::keys::KeySlice;
 use crate::posting::rows::Appended;
 use crate::posting::windows::numbers;
-use crate::store::{Column, Db, Error, Row, Tx, Value};
+use crate::store::{Bulk, Column, Db, Error, Row, Tx, Value};
 use const_format::formatcp;
 use ledger_core::Window;
 
@@ -109,12 +109,17 @@ const fn only_adds(write: &Write) -> bool {
     settled.is_empty() && windows.is_empty() && behind.accounts.is_empty() && behind.keys.is_empty()
 }
 
-pub(super) async fn write_alone(db: &Db, write: &Write) -> Result<Option<Written>, Error> {
-    written(&db.bulk(statement(write), values(write), columns(write)).await?)
+/// The batch as it is sent.
+pub(super) fn packed(write: &Write) -> Result<Bulk, Error> {
+    Bulk::new(statement(write), values(write), columns(write))
+}
+
+pub(super) async fn write_alone(db: &Db, packed: Bulk) -> Result<Option<Written>, Error> {
+    written(&db.bulk(packed).await?)
 }
 
 pub(super) async fn write(tx: &mut Tx, write: &Write) -> Result<Option<Written>, Error> {
-    written(&tx.bulk(statement(write), values(write), columns(write)).await?)
+    written(&tx.bulk(packed(write)?).await?)
 }
 
 fn written(rows: &[Row]) -> Result<Option<Written>, Error> {
