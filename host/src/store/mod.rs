@@ -11,6 +11,7 @@ mod row; // what comes back
 mod error; // what can go wrong, and whether trying again helps
 mod here; // SQLite in a loop on the calling thread
 mod bulk; // PostgreSQL with a column at a time
+mod plan; // statements that PostgreSQL plans each time
 mod lookup; // rows by key for many who ask at once
 mod fault; // failing on purpose, for tests
 mod scan; // very many rows, one value after the other
