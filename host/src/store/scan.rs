@@ -44,6 +44,26 @@ impl<'r> Scanned<'r> {
         self.optional_int()?.ok_or_else(null)
     }
 
+    /// So many integers, none of them null: quicker than one at a time.
+    ///
+    /// # Errors
+    /// See [`Scanned`].
+    #[inline]
+    pub fn ints<const N: usize>(&mut self) -> Result<[i64; N], Error> {
+        let mut ints = [0; N];
+        if let Source::Here { row, next } = &mut self.row {
+            for int in &mut ints {
+                let Ok(ValueRef::Integer(found)) = row.get_ref(*next) else { return Err(no_int(row, *next)) };
+                (*int, *next) = (found, *next + 1);
+            }
+        } else {
+            for int in &mut ints {
+                *int = self.int()?;
+            }
+        }
+        Ok(ints)
+    }
+
     /// An integer, or null.
     ///
     /// # Errors
@@ -172,6 +192,16 @@ fn cut() -> Error {
 #[cold]
 fn null() -> Error {
     Error::Corrupt("a value is missing".into())
+}
+
+/// Why a value cannot be read as an integer.
+#[cold]
+fn no_int(row: &rusqlite::Row<'_>, place: usize) -> Error {
+    match row.get_ref(place) {
+        Ok(ValueRef::Null) => null(),
+        Ok(_) => other_type(),
+        Err(error) => error.into(),
+    }
 }
 
 #[cold]
