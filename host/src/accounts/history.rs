@@ -119,7 +119,7 @@ pub async fn page(
 async fn records_of(tx: &mut Tx, ledger: LedgerId, found: &[Found]) -> Result<Vec<TransferRecord>, Error> {
     let keys: Vec<Value> = found.iter().map(|found| found.begun.into()).collect();
     let head = const_format::concatcp!(SELECT, " and b.position");
-    let rows = tx.fetch_among(head, &[ledger.0.into()], &keys, "").await?;
+    let rows = tx.fetch_among_anew(head, &[ledger.0.into()], &keys, "").await?;
     let mut records = rows
         .iter()
         .map(|row| Ok((row.int("position")?, record(row)?)))
@@ -153,7 +153,7 @@ async fn pending_rows(
                      union all
                      select * from transfer where ledger_id = $1 and payee_id = $2 and pending) p
                order by position desc limit $3 offset $4";
-    let rows = tx.fetch_all(sql, vec![ledger.0.into(), account.0.into(), limit.into(), offset.into()]).await?;
+    let rows = tx.fetch_anew(sql, vec![ledger.0.into(), account.0.into(), limit.into(), offset.into()]).await?;
     rows.iter().map(waiting).collect()
 }
 
@@ -165,8 +165,8 @@ pub async fn transfer(db: &Db, ledger: LedgerId, id: TransferId) -> Result<Optio
     let mut tx = db.begin_read().await?;
     let Some(position) = posting::position(&mut tx, ledger, id).await? else { return Ok(None) };
     let sql = const_format::concatcp!(SELECT, " and b.position = $2");
-    let row = tx.fetch_optional(sql, vec![ledger.0.into(), position.into()]).await?;
-    row.as_ref().map(record).transpose()
+    let rows = tx.fetch_anew(sql, vec![ledger.0.into(), position.into()]).await?;
+    rows.first().map(record).transpose()
 }
 
 /// A page of a whole ledger's transfers, the newest proposal first, and how many there are in all: to know that of a filter that is not
@@ -193,12 +193,12 @@ pub async fn ledger_page(
     while first < upto && passed < wanted {
         let from = first.max(upto - span);
         let values = filter_values(ledger, filter, from, upto);
-        let there = tx.fetch_optional(LEDGER_COUNT, values.clone()).await?.map_or(Ok(0), |row| row.int("n"))?;
+        let there = tx.fetch_anew(LEDGER_COUNT, values.clone()).await?.first().map_or(Ok(0), |row| row.int("n"))?;
         let skip = (offset - passed).clamp(0, there);
         let take = (offset.saturating_add(limit) - passed).clamp(skip, there) - skip;
         if take > 0 {
             let rows =
-                tx.fetch_all(LEDGER_PAGE, values.into_iter().chain([take.into(), skip.into()]).collect()).await?;
+                tx.fetch_anew(LEDGER_PAGE, values.into_iter().chain([take.into(), skip.into()]).collect()).await?;
             records.extend(rows.iter().map(record).collect::<Result<Vec<_>, _>>()?);
         }
         passed += there;

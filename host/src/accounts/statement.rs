@@ -86,7 +86,7 @@ pub async fn statement(
     let last = first + limit.clamp(0, closing.movements - first);
     let moved = Past { position: closing.position, ..past }.counted(&mut tx, Counter::Posted, last, first).await?;
     let positions: Vec<Value> = moved.iter().map(|found| found.position.into()).collect();
-    let rows = tx.fetch_among(MOVEMENTS, &[ledger.0.into(), account.0.into()], &positions, "").await?;
+    let rows = tx.fetch_among_anew(MOVEMENTS, &[ledger.0.into(), account.0.into()], &positions, "").await?;
     let movements = rows.iter().map(|row| Ok((row.int("position")?, movement(row)?)));
     let mut movements = movements.collect::<Result<Vec<_>, Error>>()?;
     movements.sort_unstable_by_key(|(position, _)| *position);

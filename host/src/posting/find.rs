@@ -71,7 +71,7 @@ async fn in_order(tx: &mut Tx, ledger: LedgerId, mut ids: &[TransferId]) -> Resu
         if mine.is_empty() {
             return Err(Error::Corrupt("the last id of a ledger is beyond that of its journal".into()));
         }
-        let rows = tx.fetch_all(UNINDEXED, extent(ledger, &record, only)?).await?;
+        let rows = tx.fetch_anew(UNINDEXED, extent(ledger, &record, only)?).await?;
         for row in &rows {
             let id = TransferId(row.id("transfer_id")?);
             if mine.binary_search(&id).is_ok() {

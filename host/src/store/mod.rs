@@ -3,7 +3,7 @@
 //! Every statement is written once, in the subset that both engines speak (`$1` placeholders, `on conflict`, `returning`,
 //! common table expressions), beside the code that needs it. What differs is here: opening, locking, errors.
 //!
-//! Invariant: values are always bound, never pasted into a statement (but for numbers and ids in `scan.rs`).
+//! Invariant: values are always bound, never pasted into a statement (but for numbers and ids by `scan.rs`).
 
 mod open; // from an address to a pool, migrated
 mod value; // what goes in
@@ -433,13 +433,8 @@ async fn fetch_among(
         _ if keys.is_empty() => Ok(vec![]),
         Connection::Here(tx) => tx.prepare(&format!("{head} = ${next}{tail}"))?.rows_for_each(values, keys),
         Connection::Postgres(connection) => {
-            // One look into the index for each key, whatever the statistics say: `= any(…)` is planned as a walk through the whole table while
-            // they still call it small. `offset 0` keeps the planner from making a join of it.
             let column = Column::of(keys);
-            let sql = format!(
-                "select found.* from unnest(${next}::{}[]) as wanted(key) cross join lateral ({head} = wanted.key{tail} offset 0) found",
-                column.element()
-            );
+            let sql = plan::for_each_key(&format!("${next}::{}[]", column.element()), head, tail);
             bulk::fetch_all(connection, &sql, values.to_vec(), vec![column]).await
         }
         Connection::Sqlite(_) => {

@@ -290,18 +290,24 @@ async fn copy<E: From<Error>>(
 }
 
 /// The statement with its values in the places of the placeholders.
-fn with_literals(sql: &str, values: &[Value]) -> Result<String, Error> {
+pub(super) fn with_literals(sql: &str, values: &[Value]) -> Result<String, Error> {
     let mut text = sql.to_owned();
     // From the last, so that `$1` is not found in `$11`.
     for (place, value) in values.iter().enumerate().rev() {
-        let literal = match value {
-            Value::Int(Some(int)) => format!("({int})"),
-            Value::Id(Some(id)) => format!("'{}'::uuid", Uuid::from_u128(*id)),
-            _ => return Err(Error::Statement("a scan takes integers and ids".into())),
-        };
-        text = text.replace(&format!("${}", place + 1), &literal);
+        text = text.replace(&format!("${}", place + 1), &literal(value)?);
     }
     Ok(text)
+}
+
+/// An integer or an id as PostgreSQL reads it in a text.
+pub(super) fn literal(value: &Value) -> Result<String, Error> {
+    match value {
+        Value::Int(Some(int)) => Ok(format!("({int})")),
+        Value::Int(None) => Ok("null::bigint".into()),
+        Value::Id(Some(id)) => Ok(format!("'{}'::uuid", Uuid::from_u128(*id))),
+        Value::Id(None) => Ok("null::uuid".into()),
+        _ => Err(Error::Statement("a scan takes integers and ids".into())),
+    }
 }
 
 #[cfg(test)]
