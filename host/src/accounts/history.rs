@@ -1,6 +1,7 @@
-//! Pages of an account's past, read along the chain of `posting/history.rs`: any page is found in a few hops, however
-//! long the account's history, by one statement.
+//! Pages of an account's past, read along its chain of rows (`chain.rs`): any page is found in a few hops, however long the account's
+//! history. And pages of a whole ledger's.
 
+use super::chain::{Counter, Found, Past};
 use crate::posting::{self, Extent, Posting, Step};
 use crate::store::{Db, Error, Row, Tx, Value};
 use ledger_core::{AccountId, Amount, LedgerId, TransferId, TransferKind};
@@ -75,7 +76,7 @@ pub struct TransferFilter {
 }
 
 const SELECT: &str = "select b.transfer_id, b.step, b.payer_id, b.payee_id, b.amount, b.memo, b.at,
-        s.step as settled_step, s.at as settled_at, s.memo as settled_memo, b.position, coalesce(s.position, b.position) as last
+        s.step as settled_step, s.at as settled_at, s.memo as settled_memo, b.position
  from transfer b left join transfer s on s.ledger_id = b.ledger_id and s.position = b.settled_by
  where b.ledger_id = $1 and b.settles is null";
 
@@ -97,9 +98,9 @@ pub async fn page(
     // Begun after the account was seen, so that its history is all there.
     let mut tx = posting.db().begin_read().await?;
     let (counter, total) = match listing {
-        Listing::All => (1, begun),
-        Listing::Only(TransferStatus::Completed) => (2, posted),
-        Listing::Only(TransferStatus::Cancelled) => (3, ended),
+        Listing::All => (Counter::Begun, begun),
+        Listing::Only(TransferStatus::Completed) => (Counter::Posted, posted),
+        Listing::Only(TransferStatus::Cancelled) => (Counter::Ended, ended),
         Listing::Only(TransferStatus::Initiated) => {
             let rows = pending_rows(&mut tx, ledger, account, offset, limit).await?;
             return Ok((rows, begun - posted - ended));
@@ -109,62 +110,21 @@ pub async fn page(
     if first <= 0 || limit <= 0 {
         return Ok((vec![], total));
     }
-    let values = [first, (first - limit).max(0), counter].map(Value::from);
-    let keys = vec![ledger.0.into(), account.0.into(), last_position.into()];
-    let hits = tx.fetch_all(WALK, keys.into_iter().chain(values).collect()).await?;
-    let positions = hits.iter().map(|row| row.int("found")).collect::<Result<Vec<_>, _>>()?;
-    Ok((records_at(&mut tx, ledger, &positions).await?, total))
+    let past = Past { ledger, account, position: last_position };
+    let found = past.counted(&mut tx, counter, first, (first - limit).max(0)).await?;
+    Ok((records_of(&mut tx, ledger, &found).await?, total))
 }
 
-/// Walks an account's chain back from its newest row ($3) and finds the rows at which the counter ($6: 1 begun, 2 posted,
-/// 3 ended) went up to $4, $4 − 1, … down to $5 + 1.
-///
-/// At each row: while a jump does not go past the row sought, jump. Else, if this is the row sought (the counter went up
-/// here, to the number sought), note it and seek the one before. Else go to the row before.
-const WALK: &str = const_format::formatcp!(
-    "with recursive walk(position, target, found) as (
-        select cast($3 as bigint), cast($4 as bigint), cast(0 as bigint)
-        union all
-        select case when {JUMPED} >= w.target then j.position when t.payer_id = $2 then t.payer_prev else t.payee_prev end,
-               case when {JUMPED} < w.target and {SOUGHT} then w.target - 1 else w.target end,
-               case when {JUMPED} < w.target and {SOUGHT} then t.position else 0 end
-        from walk w
-        join transfer t on t.ledger_id = $1 and t.position = w.position
-        left join transfer j on j.ledger_id = $1
-             and j.position = case when t.payer_id = $2 then t.payer_jump else t.payee_jump end
-        where w.target > $5
-     )
-     select found from walk where found > 0"
-);
-
-/// The counter at the row that the jump leads to, 0 when it leads nowhere.
-const JUMPED: &str = "coalesce(case when j.payer_id = $2
-        then case $6 when 1 then j.payer_begun when 2 then j.payer_posted else j.payer_ended end
-        else case $6 when 1 then j.payee_begun when 2 then j.payee_posted else j.payee_ended end end, 0)";
-
-/// Whether the counter went up at this row, to the number sought.
-const SOUGHT: &str = "(case when t.payer_id = $2
-        then case $6 when 1 then t.payer_begun when 2 then t.payer_posted else t.payer_ended end
-        else case $6 when 1 then t.payee_begun when 2 then t.payee_posted else t.payee_ended end end = w.target
-    and case $6 when 1 then t.step in (1, 2, 3) when 2 then t.step in (1, 10, 12) else t.step in (11, 13, 14, 15) end)";
-
-/// The transfers that these rows began, settled, or are; the newest row first.
-async fn records_at(tx: &mut Tx, ledger: LedgerId, positions: &[i64]) -> Result<Vec<TransferRecord>, Error> {
-    let keys: Vec<Value> = positions.iter().map(|position| Value::from(*position)).collect();
-    let head = "select position, coalesce(settles, position) as begun from transfer where ledger_id = $1 and position";
-    let rows = tx.fetch_among(head, &[ledger.0.into()], &keys, "").await?;
-    let found = rows.iter().map(|row| Ok((row.int("position")?, row.int("begun")?)));
-    let mut found = found.collect::<Result<Vec<_>, Error>>()?;
-    found.sort_unstable_by_key(|(position, _)| std::cmp::Reverse(*position));
-    let begun: Vec<i64> = found.into_iter().map(|(_, begun)| begun).collect();
-    let keys: Vec<Value> = begun.iter().map(|position| Value::from(*position)).collect();
+/// The transfers that these rows began or settled, in the order of the rows.
+async fn records_of(tx: &mut Tx, ledger: LedgerId, found: &[Found]) -> Result<Vec<TransferRecord>, Error> {
+    let keys: Vec<Value> = found.iter().map(|found| found.begun.into()).collect();
     let head = const_format::concatcp!(SELECT, " and b.position");
-    let rows = tx.fetch_among(head, &[ledger.0.into()], &keys, "").await?;
+    let rows = tx.fetch_among_anew(head, &[ledger.0.into()], &keys, "").await?;
     let mut records = rows
         .iter()
         .map(|row| Ok((row.int("position")?, record(row)?)))
         .collect::<Result<std::collections::HashMap<_, _>, Error>>()?;
-    Ok(begun.iter().filter_map(|position| records.remove(position)).collect())
+    Ok(found.iter().filter_map(|found| records.remove(&found.begun)).collect())
 }
 
 /// The most transfers that [`pending`] gives: anybody can propose to anybody, and [`page`] goes through all of them.
@@ -187,13 +147,13 @@ async fn pending_rows(
     offset: i64,
     limit: i64,
 ) -> Result<Vec<TransferRecord>, Error> {
-    let sql = "select transfer_id, step, payer_id, payee_id, amount, memo, at, position, position as last,
+    let sql = "select transfer_id, step, payer_id, payee_id, amount, memo, at, position,
                       null as settled_step, null as settled_at, null as settled_memo
                from (select * from transfer where ledger_id = $1 and payer_id = $2 and pending
                      union all
                      select * from transfer where ledger_id = $1 and payee_id = $2 and pending) p
                order by position desc limit $3 offset $4";
-    let rows = tx.fetch_all(sql, vec![ledger.0.into(), account.0.into(), limit.into(), offset.into()]).await?;
+    let rows = tx.fetch_anew(sql, vec![ledger.0.into(), account.0.into(), limit.into(), offset.into()]).await?;
     rows.iter().map(waiting).collect()
 }
 
@@ -205,11 +165,12 @@ pub async fn transfer(db: &Db, ledger: LedgerId, id: TransferId) -> Result<Optio
     let mut tx = db.begin_read().await?;
     let Some(position) = posting::position(&mut tx, ledger, id).await? else { return Ok(None) };
     let sql = const_format::concatcp!(SELECT, " and b.position = $2");
-    let row = tx.fetch_optional(sql, vec![ledger.0.into(), position.into()]).await?;
-    row.as_ref().map(record).transpose()
+    let rows = tx.fetch_anew(sql, vec![ledger.0.into(), position.into()]).await?;
+    rows.first().map(record).transpose()
 }
 
-/// A page of a whole ledger's transfers, the newest proposal first, and how many there are in all.
+/// A page of a whole ledger's transfers, the newest proposal first, and how many there are in all: to know that of a filter that is not
+/// empty, the whole ledger is gone through.
 ///
 /// # Errors
 /// When the database fails.
@@ -220,25 +181,59 @@ pub async fn ledger_page(
     offset: i64,
     limit: i64,
 ) -> Result<(Vec<TransferRecord>, i64), Error> {
-    const FILTER: &str = " and (($2 = 1 and b.pending) or ($3 = 1 and (b.step = 1 or s.step in (10, 12)))
-               or ($4 = 1 and s.step in (11, 13, 14, 15)))
-           and b.at >= $5 and b.at < $6 and ($7 is null or b.payer_id = $7 or b.payee_id = $7)";
+    let mut tx = db.begin_read().await?;
+    let extent = "select l.last_position, l.begun, (select j.first_position from journal j where j.ledger_id = $1 and j.seq = 1) as first_position
+                  from ledger l where l.ledger_id = $1";
+    let Some(extent) = tx.fetch_optional(extent, vec![ledger.0.into()]).await? else { return Ok((vec![], 0)) };
+    let Some(first) = extent.optional_int("first_position")? else { return Ok((vec![], 0)) };
+    let (mut upto, begun) = (extent.int("last_position")?, extent.int("begun")?);
+    let known = (*filter == TransferFilter::default()).then_some(begun);
+    let wanted = known.map_or(i64::MAX, |total| total.min(offset.saturating_add(limit)));
+    let (mut records, mut passed, mut span) = (vec![], 0, SPAN_FIRST);
+    while first < upto && passed < wanted {
+        let from = first.max(upto - span);
+        let values = filter_values(ledger, filter, from, upto);
+        let there = tx.fetch_anew(LEDGER_COUNT, values.clone()).await?.first().map_or(Ok(0), |row| row.int("n"))?;
+        let skip = (offset - passed).clamp(0, there);
+        let take = (offset.saturating_add(limit) - passed).clamp(skip, there) - skip;
+        if take > 0 {
+            let rows =
+                tx.fetch_anew(LEDGER_PAGE, values.into_iter().chain([take.into(), skip.into()]).collect()).await?;
+            records.extend(rows.iter().map(record).collect::<Result<Vec<_>, _>>()?);
+        }
+        passed += there;
+        (upto, span) = (from, (span * 4).min(SPAN_MAX));
+    }
+    Ok((records, known.unwrap_or(passed)))
+}
+
+/// Rows of a ledger that are gone through by one statement: few for the newest page, and then more. A range of positions is read along the
+/// index whatever the statistics say, and its rows need no sorting of a whole ledger.
+const SPAN_FIRST: i64 = 1_024;
+const SPAN_MAX: i64 = 262_144;
+
+/// Which rows of a range of positions began a transfer that a filter lets through.
+const LET_THROUGH: &str = " and b.position > $8 and b.position <= $9 and b.settles is null and b.at >= $5 and b.at < $6
+     and ($7 is null or b.payer_id = $7 or b.payee_id = $7)
+     and (($2 = 1 and b.pending)
+          or ($3 = 1 and (b.step = 1 or (select s.step from transfer s where s.ledger_id = $1 and s.position = b.settled_by) in (10, 12)))
+          or ($4 = 1 and (select s.step from transfer s where s.ledger_id = $1 and s.position = b.settled_by) in (11, 13, 14, 15)))";
+
+const LEDGER_COUNT: &str =
+    const_format::concatcp!("select count(*) as n from transfer b where b.ledger_id = $1", LET_THROUGH);
+
+const LEDGER_PAGE: &str =
+    const_format::concatcp!(SELECT, LET_THROUGH, " order by b.position desc limit $10 offset $11");
+
+fn filter_values(ledger: LedgerId, filter: &TransferFilter, from: i64, upto: i64) -> Vec<Value> {
     let shows = |status| filter.statuses.is_empty() || filter.statuses.contains(&status);
     let shown = [TransferStatus::Initiated, TransferStatus::Completed, TransferStatus::Cancelled];
     let mut values: Vec<Value> = vec![ledger.0.into()];
     values.extend(shown.map(|status| Value::from(i64::from(shows(status)))));
     values.extend([filter.from.unwrap_or(i64::MIN), filter.to.unwrap_or(i64::MAX)].map(Value::from));
     values.push(Value::Id(filter.account.map(|account| account.0)));
-    let mut tx = db.begin_read().await?;
-    let count = const_format::concatcp!(
-        "select count(*) as n from transfer b left join transfer s on s.ledger_id = b.ledger_id and s.position = b.settled_by
-         where b.ledger_id = $1 and b.settles is null",
-        FILTER
-    );
-    let total = tx.fetch_optional(count, values.clone()).await?.map_or(Ok(0), |row| row.int("n"))?;
-    let page = const_format::concatcp!(SELECT, FILTER, " order by b.position desc limit $8 offset $9");
-    let rows = tx.fetch_all(page, values.into_iter().chain([limit.into(), offset.into()]).collect()).await?;
-    Ok((rows.iter().map(record).collect::<Result<_, _>>()?, total))
+    values.extend([from, upto].map(Value::from));
+    values
 }
 
 /// A transfer that waits: its row knows of no settlement.

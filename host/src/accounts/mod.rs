@@ -2,7 +2,8 @@
 //!
 //! Invariant: nobody sees or settles a transfer that is not theirs; every function that acts takes who acts.
 
-mod history; // pages of an account's past
+mod chain; // walking along an account's past
+mod history; // pages of it
 mod statement; // balances at an instant, and what moved in between
 mod proposals; // propose, accept, reject, cancel
 mod batch; // many at once

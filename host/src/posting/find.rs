@@ -7,16 +7,23 @@ use const_format::{concatcp, formatcp};
 use ledger_core::{LedgerId, TransferId};
 use std::collections::HashSet;
 
-/// The first record whose last id is at least $2, by halving: where an id that came in order must be.
-const SEARCH: &str = "with recursive search(below, upto) as (
+/// The first record whose last id is at least $2, by halving: where an id that came in order must be. Each record is looked up by a
+/// subquery that gives one value: a join might be run by reading the whole journal each time.
+const SEARCH: &str = formatcp!(
+    "with recursive search(below, upto) as (
     select cast(0 as bigint), head_seq from ledger where ledger_id = $1 and last_id >= $2
     union all
-    select case when j.last_id < $2 then j.seq else s.below end, case when j.last_id < $2 then s.upto else j.seq end
-    from search s join journal j on j.ledger_id = $1 and j.seq = (s.below + s.upto) / 2
-    where s.upto - s.below > 1
+    select case when {MIDDLE} < $2 then (s.below + s.upto) / 2 else s.below end,
+           case when {MIDDLE} < $2 then s.upto else (s.below + s.upto) / 2 end
+    from search s where s.upto - s.below > 1
  )
- select j.first_position, j.last_position, j.last_id
- from search s join journal j on j.ledger_id = $1 and j.seq = s.upto where s.upto - s.below = 1";
+ select first_position, last_position, last_id from journal
+ where ledger_id = $1 and seq = (select upto from search where upto - below = 1)"
+);
+
+/// The last id of the record in the middle.
+const MIDDLE: &str =
+    "(select j.last_id from journal j where j.ledger_id = $1 and j.seq = (s.below + s.upto) / 2 limit 1)";
 
 /// The rows of one record that began a transfer and are not in the index; one of them, or all.
 const UNINDEXED: &str = concatcp!(
@@ -54,7 +61,7 @@ pub(super) async fn position(tx: &mut Tx, ledger: LedgerId, id: TransferId) -> R
 async fn in_order(tx: &mut Tx, ledger: LedgerId, mut ids: &[TransferId]) -> Result<Vec<TransferRow>, Error> {
     let mut found = vec![];
     while let Some(first) = ids.first() {
-        let Some(record) = tx.fetch_optional(SEARCH, vec![ledger.0.into(), first.0.into()]).await? else {
+        let Some(record) = tx.fetch_anew(SEARCH, vec![ledger.0.into(), first.0.into()]).await?.pop() else {
             // Greater than every id that came in order.
             break;
         };
@@ -64,7 +71,7 @@ async fn in_order(tx: &mut Tx, ledger: LedgerId, mut ids: &[TransferId]) -> Resu
         if mine.is_empty() {
             return Err(Error::Corrupt("the last id of a ledger is beyond that of its journal".into()));
         }
-        let rows = tx.fetch_all(UNINDEXED, extent(ledger, &record, only)?).await?;
+        let rows = tx.fetch_anew(UNINDEXED, extent(ledger, &record, only)?).await?;
         for row in &rows {
             let id = TransferId(row.id("transfer_id")?);
             if mine.binary_search(&id).is_ok() {

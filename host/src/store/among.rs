@@ -7,7 +7,7 @@ use std::sync::Arc;
 const KEYS_MAX: usize = 500;
 
 /// Stands in a statement for the key that is looked for.
-const KEY: &str = "$key";
+pub(super) const KEY: &str = "$key";
 
 impl Db {
     /// [`Tx::fetch_among`] outside of a transaction.
@@ -86,7 +86,7 @@ impl Tx {
     }
 }
 
-async fn fetch_among(
+pub(super) async fn fetch_among(
     mut connection: Connection<'_>,
     head: &'static str,
     values: &[Value],
@@ -106,6 +106,13 @@ async fn fetch_among(
     Ok(rows)
 }
 
+/// One look into the index for each key of an array, whatever the statistics say: `= any(…)` is planned as a walk through the whole table
+/// while they still call it small. `offset 0` keeps the planner from making a join of it.
+pub(super) fn in_each(sql: &str, array: &str) -> String {
+    let each = sql.replace(KEY, "wanted.key");
+    format!("select found.* from unnest({array}) as wanted(key) cross join lateral ({each} offset 0) found")
+}
+
 async fn fetch_for_each(
     mut connection: Connection<'_>,
     sql: &str,
@@ -117,13 +124,8 @@ async fn fetch_for_each(
         _ if keys.is_empty() => Ok(vec![]),
         Connection::Here(tx) => tx.prepare(&sql.replace(KEY, &next))?.rows_for_each(values, keys),
         Connection::Postgres(connection) => {
-            // One look into the index for each key, whatever the statistics say: `= any(…)` is planned as a walk through the whole table while
-            // they still call it small. `offset 0` keeps the planner from making a join of it.
             let column = Column::of(keys);
-            let (each, element) = (sql.replace(KEY, "wanted.key"), column.element());
-            let sql = format!(
-                "select found.* from unnest({next}::{element}[]) as wanted(key) cross join lateral ({each} offset 0) found"
-            );
+            let sql = in_each(sql, &format!("{next}::{}[]", column.element()));
             bulk::fetch_all(connection, &sql, values.to_vec(), vec![column]).await
         }
         Connection::Sqlite(_) => {

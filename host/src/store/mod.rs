@@ -3,7 +3,7 @@
 //! Every statement is written once, in the subset that both engines speak (`$1` placeholders, `on conflict`, `returning`,
 //! common table expressions), beside the code that needs it. What differs is here: opening, locking, errors.
 //!
-//! Invariant: values are always bound, never pasted into a statement (but for numbers and ids in `scan.rs`).
+//! Invariant: values are always bound, never pasted into a statement (but for numbers and ids by `scan.rs`).
 
 mod open; // from an address to a pool, migrated
 mod value; // what goes in
@@ -12,6 +12,7 @@ mod error; // what can go wrong, and whether trying again helps
 mod here; // SQLite in a loop on the calling thread
 mod among; // rows by a list of keys
 mod bulk; // PostgreSQL with a column at a time
+mod plan; // statements that PostgreSQL plans each time
 mod lookup; // rows by key for many who ask at once
 mod fault; // failing on purpose, for tests
 mod scan; // very many rows, one value after the other

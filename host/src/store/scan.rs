@@ -44,6 +44,26 @@ impl<'r> Scanned<'r> {
         self.optional_int()?.ok_or_else(null)
     }
 
+    /// So many integers, none of them null: quicker than one at a time.
+    ///
+    /// # Errors
+    /// See [`Scanned`].
+    #[inline]
+    pub fn ints<const N: usize>(&mut self) -> Result<[i64; N], Error> {
+        let mut ints = [0; N];
+        if let Source::Here { row, next } = &mut self.row {
+            for int in &mut ints {
+                let Ok(ValueRef::Integer(found)) = row.get_ref(*next) else { return Err(no_int(row, *next)) };
+                (*int, *next) = (found, *next + 1);
+            }
+        } else {
+            for int in &mut ints {
+                *int = self.int()?;
+            }
+        }
+        Ok(ints)
+    }
+
     /// An integer, or null.
     ///
     /// # Errors
@@ -174,6 +194,16 @@ fn null() -> Error {
     Error::Corrupt("a value is missing".into())
 }
 
+/// Why a value cannot be read as an integer.
+#[cold]
+fn no_int(row: &rusqlite::Row<'_>, place: usize) -> Error {
+    match row.get_ref(place) {
+        Ok(ValueRef::Null) => null(),
+        Ok(_) => other_type(),
+        Err(error) => error.into(),
+    }
+}
+
 #[cold]
 fn other_type() -> Error {
     Error::Corrupt("a value is of another type than its column".into())
@@ -260,18 +290,24 @@ async fn copy<E: From<Error>>(
 }
 
 /// The statement with its values in the places of the placeholders.
-fn with_literals(sql: &str, values: &[Value]) -> Result<String, Error> {
+pub(super) fn with_literals(sql: &str, values: &[Value]) -> Result<String, Error> {
     let mut text = sql.to_owned();
     // From the last, so that `$1` is not found in `$11`.
     for (place, value) in values.iter().enumerate().rev() {
-        let literal = match value {
-            Value::Int(Some(int)) => format!("({int})"),
-            Value::Id(Some(id)) => format!("'{}'::uuid", Uuid::from_u128(*id)),
-            _ => return Err(Error::Statement("a scan takes integers and ids".into())),
-        };
-        text = text.replace(&format!("${}", place + 1), &literal);
+        text = text.replace(&format!("${}", place + 1), &literal(value)?);
     }
     Ok(text)
+}
+
+/// An integer or an id as PostgreSQL reads it in a text.
+pub(super) fn literal(value: &Value) -> Result<String, Error> {
+    match value {
+        Value::Int(Some(int)) => Ok(format!("({int})")),
+        Value::Int(None) => Ok("null::bigint".into()),
+        Value::Id(Some(id)) => Ok(format!("'{}'::uuid", Uuid::from_u128(*id))),
+        Value::Id(None) => Ok("null::uuid".into()),
+        _ => Err(Error::Statement("a scan takes integers and ids".into())),
+    }
 }
 
 #[cfg(test)]

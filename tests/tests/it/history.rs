@@ -1,7 +1,7 @@
 //! Pages of an account's history, its statements and its past balances, read along its chain, are those of a list that was kept naively.
 //! On both databases.
 
-use hesabu::accounts::{self, Listing, Movement, Period, TransferStatus};
+use hesabu::accounts::{self, Listing, Movement, Period, TransferFilter, TransferStatus};
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::posting::{self, Entry, Group, Ledger, Posting};
 use hesabu::store::Db;
@@ -129,6 +129,26 @@ async fn the_far_end_of_a_long_history_is_near() {
         assert_eq!(ids, (newest - 9..=newest).rev().collect::<Vec<_>>());
     }
     println!("first, middle and last page of 30,000: {times:?}");
+    pages_of_the_ledger(&posting, &ledger).await;
+}
+
+/// The same transfers as pages of the whole ledger, which is gone through in ranges of rows: within one, and where one ends.
+async fn pages_of_the_ledger(posting: &Posting, ledger: &Ledger) {
+    let everything = TransferFilter::default();
+    let completed = TransferFilter { statuses: vec![TransferStatus::Completed], ..TransferFilter::default() };
+    let of_one = TransferFilter { account: Some(ACCOUNTS[1]), ..TransferFilter::default() };
+    for filter in [everything, completed, of_one] {
+        for offset in [0, 1_020, 1_024, 5_115, 14_995, 29_995] {
+            let (records, total) = accounts::ledger_page(posting.db(), ledger.id, &filter, offset, 10).await.unwrap();
+            assert_eq!(total, 30_000);
+            let newest = u128::try_from(30_000 - offset).unwrap();
+            let ids: Vec<u128> = records.iter().map(|record| record.id.0).collect();
+            assert_eq!(ids, (newest.saturating_sub(9).max(1)..=newest).rev().collect::<Vec<_>>(), "{filter:?}");
+        }
+    }
+    let of_nobody = TransferFilter { account: Some(ACCOUNTS[2]), ..TransferFilter::default() };
+    let nothing = accounts::ledger_page(posting.db(), ledger.id, &of_nobody, 0, 10).await.unwrap();
+    assert_eq!(nothing, (vec![], 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -9,6 +9,7 @@ mod codec; // every value has one canonical form
 mod golden; // and that form never changes
 mod tidy; // the house rules
 mod history; // pages along the chain
+mod plans; // and none of them goes through the whole table
 
 mod api; // the document, operation by operation
 mod bad_input; // refused, and nothing happened

@@ -54,6 +54,8 @@ struct Asked {
     items: Vec<Item>,
     /// Where the payer and the payee of each command are, if they were there before the record.
     places: Vec<[Option<u32>; 2]>,
+    /// What the rows that came from it carry of both accounts' histories, in their order.
+    links: Vec<[Link; 2]>,
 }
 
 /// A window that was decided.
@@ -168,7 +170,7 @@ impl Decider {
 
     /// What the record's commands touch, as the replay has it.
     fn ask(&mut self, record: &Record, older: &ById<TransferId, TransferRow>) {
-        let Asked { book, items, places } = &mut self.asked;
+        let Asked { book, items, places, .. } = &mut self.asked;
         book.accounts.clear();
         book.windows.clear();
         book.transfers.clear();
@@ -211,7 +213,9 @@ impl Decider {
     /// Holds the verdicts against what was recorded, and works out rows and keys. Tells the position of the last row.
     fn follow(&mut self, record: &Record, posted: &Posted, into: &mut Vec<Expected>) -> Result<i64, Stop> {
         let (seq, at) = (record.reached.records, record.reached.at);
-        let mut position = self.decided.steps;
+        self.link(record, posted);
+        let links = std::mem::take(&mut self.asked.links);
+        let (mut position, mut rest) = (self.decided.steps, links.iter());
         for (index, ((item, verdict), outcome)) in record.entries.iter().zip(&posted.outcomes).enumerate() {
             if Verdict::of(outcome) != *verdict {
                 let what = format!("command {} was recorded as {verdict:?} and is decided as {outcome:?}", index + 1);
@@ -220,7 +224,8 @@ impl Decider {
             match outcome {
                 Ok(Receipt::Transfer(receipt)) => {
                     position += 1;
-                    into.push(self.expect(record, index, position, &item.command, receipt));
+                    let links = rest.next().expect("each row has its links");
+                    into.push(self.expect(record, position, &item.command, receipt, *links));
                 }
                 Ok(Receipt::Account(account)) => self.accounts.set(*account, seq),
                 Ok(Receipt::Repeated(_)) | Err(_) => {}
@@ -229,39 +234,51 @@ impl Decider {
                 self.keep(seq, kept);
             }
         }
+        self.asked.links = links;
         Ok(position)
+    }
+
+    /// Appends the rows of a record to the histories of their accounts. Those lie far apart in memory: in a loop that does nothing else, the
+    /// next ones are fetched while one is waited for.
+    fn link(&mut self, record: &Record, posted: &Posted) {
+        let Asked { places, links, .. } = &mut self.asked;
+        links.clear();
+        let mut position = self.decided.steps;
+        for (((item, _), outcome), [payer, payee]) in record.entries.iter().zip(&posted.outcomes).zip(places) {
+            let Ok(Receipt::Transfer(TransferReceipt { transfer, .. })) = outcome else { continue };
+            position += 1;
+            let step = step_of(&item.command, transfer);
+            let mut append = |place: Option<u32>, account| {
+                let place = place.unwrap_or_else(|| self.accounts.place_or_open(account));
+                self.accounts.append(place, position, step, record.reached.records)
+            };
+            links.push([append(*payer, transfer.payer), append(*payee, transfer.payee)]);
+        }
     }
 
     #[inline]
     fn expect(
         &mut self,
         record: &Record,
-        index: usize,
         position: i64,
         command: &Command,
         receipt: &TransferReceipt,
+        [payer, payee]: [Link; 2],
     ) -> Expected {
         let (seq, transfer) = (record.reached.records, &receipt.transfer);
-        let (step, memo, settles) = match command {
+        let step = step_of(command, transfer);
+        let (memo, settles) = match command {
             Command::Settle(settle) => {
                 let begun = self.waiting.remove(&transfer.id);
-                (Step::settling(settle.action), settle.memo, begun.map(|begun| begun.position))
+                (settle.memo, begun.map(|begun| begun.position))
             }
-            _ => (Step::beginning(transfer.kind), transfer.memo, None),
+            _ => (transfer.memo, None),
         };
         let waits = transfer.is_pending();
         if waits {
             self.waiting.insert(transfer.id, Waits { transfer: *transfer, position });
         }
         self.totals = self.totals.after(step);
-        let accounts = &mut self.accounts;
-        let mut side = |account, place: Option<u32>, balance: ledger_core::Amount| {
-            let place = place.unwrap_or_else(|| accounts.place_or_open(account));
-            Side { account, link: accounts.append(place, position, step, seq), balance: balance.minor() }
-        };
-        let [payer_place, payee_place] = self.asked.places[index];
-        let payer = side(transfer.payer, payer_place, receipt.payer_balance);
-        let payee = side(transfer.payee, payee_place, receipt.payee_balance);
         Expected {
             seq,
             at: record.reached.at,
@@ -273,8 +290,17 @@ impl Decider {
             memo,
             settles,
             waits,
-            payer,
-            payee,
+            payer: Side { account: transfer.payer, link: payer, balance: receipt.payer_balance.minor() },
+            payee: Side { account: transfer.payee, link: payee, balance: receipt.payee_balance.minor() },
         }
+    }
+}
+
+/// What a row says that a command did.
+#[inline]
+const fn step_of(command: &Command, transfer: &Transfer) -> Step {
+    match command {
+        Command::Settle(settle) => Step::settling(settle.action),
+        _ => Step::beginning(transfer.kind),
     }
 }

@@ -1,10 +1,10 @@
 //! The proof of the keys: each that a client sent must be kept as it was answered, and no other.
 //!
 //! Rows lie in the order of the keys, which are random; the journal has them in the order of time. To compare them one by one would
-//! be a search for each, or all of them in memory. So both sides are added up: each key, with everything that is kept of it, is hashed
-//! together with a number that is drawn for this proof, and the hashes are summed. Who changed a row could not know the number, so that
-//! other rows come to the same sum by luck alone, of 1 in 2^128. Only when the sums differ, each key is searched for, to be named.
+//! be a search for each, or all of them in memory. So both sides are collected, each key with everything that is kept of it
+//! (`collection.rs`). Only when the collections differ, each key is searched for, to be named.
 
+use super::collection::{Collection, Draw};
 use super::decide::Decider;
 use super::{Replay, Stop, fault};
 use crate::posting::idempotency::{self, Kept};
@@ -22,9 +22,6 @@ const CHUNK: i64 = 65_536;
 /// Records in which a key is searched for at a time.
 const RECORDS: i64 = 16;
 
-/// Bytes of the number: with a key that was not refused, as many as one block of SHA-256 takes.
-const NONCE: usize = 15;
-
 const ROWS: &str = "select key_digest, transfer_id, at, refused_command, refused_verdict
  from idempotency where ledger_id = $1 and key_digest >= $2 order by key_digest limit $3";
 
@@ -32,50 +29,41 @@ const PAGES: &str = "select run, first_key, entries from key_page where ledger_i
 
 /// The keys that the journal has, so far.
 pub(super) struct Keys {
-    /// Drawn for this proof.
-    nonce: [u8; NONCE],
+    draw: Draw,
     /// Those whose rows must be there.
-    due: Sum,
+    due: Collection,
     /// Those whose rows may follow, and the records that they are of.
     later: ById<Key, (i64, Kept)>,
 }
 
-/// Rows, in any order.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-struct Sum {
-    count: i64,
-    hashes: u128,
-}
-
 impl Keys {
     pub(super) fn new() -> Keys {
-        Keys { nonce: rand::random(), due: Sum::default(), later: ById::default() }
+        Keys { draw: Draw::new(), due: Collection::EMPTY, later: ById::default() }
     }
 }
 
-impl Sum {
-    fn add(&mut self, nonce: &[u8; NONCE], key: u128, transfer: u128, at: i64, refusal: Option<(&[u8], &[u8])>) {
-        let mut hasher = Sha256::new();
-        let mut fixed = [0; NONCE + 40];
-        fixed[..16].copy_from_slice(&key.to_be_bytes());
-        fixed[16..32].copy_from_slice(&transfer.to_be_bytes());
-        fixed[32..40].copy_from_slice(&at.to_be_bytes());
-        fixed[40..].copy_from_slice(nonce);
-        hasher.update(fixed);
-        if let Some((command, verdict)) = refusal {
-            // Both are canonical, so that where one ends and the other begins is told by themselves.
-            hasher.update(command);
-            hasher.update(verdict);
-        }
-        self.count += 1;
-        self.hashes = self.hashes.wrapping_add(crate::posting::first_128(&hasher.finalize()));
+impl Collection {
+    fn add_key(&mut self, draw: &Draw, key: u128, transfer: u128, at: i64, refusal: Option<(&[u8], &[u8])>) {
+        let ([key_high, key_low], [transfer_high, transfer_low]) = (halves(key), halves(transfer));
+        let kept = [key_high, key_low, transfer_high, transfer_low, at.cast_unsigned()];
+        let Some((command, verdict)) = refusal else { return self.add(draw, &kept) };
+        // Both are canonical, so that where one ends and the other begins is told by themselves.
+        let digest = Sha256::new().chain_update(command).chain_update(verdict).finalize();
+        let [digest_high, digest_low] = halves(crate::posting::first_128(&digest));
+        let [a, b, c, d, e] = kept;
+        self.add(draw, &[a, b, c, d, e, digest_high, digest_low]);
     }
 
-    fn add_kept(&mut self, nonce: &[u8; NONCE], kept: &Kept) {
+    fn add_kept(&mut self, draw: &Draw, kept: &Kept) {
         let refusal = kept.refusal_bytes();
         let refusal = refusal.as_ref().map(|(command, verdict)| (&command[..], &verdict[..]));
-        self.add(nonce, kept.key.0, kept.transfer.0, kept.at.0, refusal);
+        self.add_key(draw, kept.key.0, kept.transfer.0, kept.at.0, refusal);
     }
+}
+
+/// The upper and the lower half.
+const fn halves(number: u128) -> [u64; 2] {
+    [(number >> 64) as u64, (number & 0xffff_ffff_ffff_ffff) as u64]
 }
 
 /// A key as it is stored, in a row or in a page.
@@ -96,9 +84,9 @@ impl Stored<'_> {
 
 impl Keys {
     /// Adds a stored key to the others, or holds it against the journal if it need not be stored yet.
-    fn meet(&self, stored: &Stored<'_>, sum: &mut Sum) -> Result<(), Stop> {
+    fn meet(&self, stored: &Stored<'_>, found: &mut Collection) -> Result<(), Stop> {
         match self.later.get(&stored.key) {
-            None => sum.add(&self.nonce, stored.key.0, stored.transfer, stored.at, stored.refusal),
+            None => found.add_key(&self.draw, stored.key.0, stored.transfer, stored.at, stored.refusal),
             Some((_, kept)) if stored.is(kept) => {}
             Some((seq, kept)) => return Err(fault(place(kept, *seq), OTHER)),
         }
@@ -119,14 +107,14 @@ impl Decider {
         if seq > self.flushed.seq {
             self.keys.later.insert(kept.key, (seq, kept));
         } else {
-            self.keys.due.add_kept(&self.keys.nonce, &kept);
+            self.keys.due.add_kept(&self.keys.draw, &kept);
         }
     }
 }
 
 impl Replay<'_> {
     pub(super) async fn prove_keys(&mut self, tx: &mut Tx) -> Result<(), Stop> {
-        let (ledger, keys, mut sum) = (self.id(), &self.decider.keys, Sum::default());
+        let (ledger, keys, mut found) = (self.id(), &self.decider.keys, Collection::EMPTY);
         let (mut next, mut readable) = (Some(0_u128), true);
         while let Some(first) = next.take() {
             let mut rows = 0;
@@ -136,29 +124,29 @@ impl Replay<'_> {
                 next = if rows == CHUNK { key.0.checked_add(1) } else { None };
                 let (command, verdict) = (row.optional_bytes()?, row.optional_bytes()?);
                 readable &= command.is_some() == verdict.is_some();
-                keys.meet(&Stored { key, transfer, at, refusal: command.zip(verdict) }, &mut sum)?;
+                keys.meet(&Stored { key, transfer, at, refusal: command.zip(verdict) }, &mut found)?;
                 Ok::<_, Stop>(ControlFlow::Continue(()))
             };
             tx.scan(ROWS, &[ledger.0.into(), first.into(), CHUNK.into()], each).await?;
         }
-        self.prove_runs(tx, &mut sum).await?;
-        if readable && sum == self.decider.keys.due {
+        self.prove_runs(tx, &mut found).await?;
+        if readable && found == self.decider.keys.due {
             return Ok(());
         }
-        let found = self.search_keys(tx).await;
+        let named = self.search_keys(tx).await;
         // What is not there is found with the records before it, however far the proof had come.
-        found.and_then(|()| {
-            let (found, due) = (sum.count, self.decider.keys.due.count);
+        named.and_then(|()| {
+            let (found, due) = (found.count, self.decider.keys.due.count);
             Err(fault("ledger", format!("{found} keys are kept of its records and it should be {due}")))
         })
     }
 
     /// Adds the keys that are packed. Each run must be in order, or a key in it would not be found, and whole when it is due.
-    async fn prove_runs(&self, tx: &mut Tx, sum: &mut Sum) -> Result<(), Stop> {
+    async fn prove_runs(&self, tx: &mut Tx, found: &mut Collection) -> Result<(), Stop> {
         let rows = tx.fetch_all("select run, keys from key_run where ledger_id = $1", vec![self.id().0.into()]).await?;
         let whole = rows.iter().map(|row| Ok((row.int("run")?, row.int("keys")?)));
         let whole: BTreeMap<i64, i64> = whole.collect::<Result<_, Error>>()?;
-        let (mut found, mut last): (BTreeMap<i64, i64>, Option<(i64, u128)>) = (BTreeMap::new(), None);
+        let (mut counts, mut last): (BTreeMap<i64, i64>, Option<(i64, u128)>) = (BTreeMap::new(), None);
         let each = |row: &mut Scanned<'_>| {
             let (run, first, page) = (row.int()?, row.id()?, row.bytes()?);
             let mut expected = Some(first);
@@ -169,15 +157,15 @@ impl Replay<'_> {
                 if before >= last || expected.take().is_some_and(|first| first != key.0) {
                     return Err(fault(of_run(run), "its keys are not in order: a retry could happen again"));
                 }
-                *found.entry(run).or_default() += 1;
-                self.decider.keys.meet(&Stored { key, transfer, at, refusal }, sum)?;
+                *counts.entry(run).or_default() += 1;
+                self.decider.keys.meet(&Stored { key, transfer, at, refusal }, found)?;
             }
             Ok(ControlFlow::Continue(()))
         };
         tx.scan(PAGES, &[self.id().0.into()], each).await?;
         // The pages of one that is being written are there before it is due.
-        found.retain(|run, _| *run <= self.flushed.seq);
-        let wrong = found.iter().chain(&whole).find(|(run, _)| found.get(run) != whole.get(run));
+        counts.retain(|run, _| *run <= self.flushed.seq);
+        let wrong = counts.iter().chain(&whole).find(|(run, _)| counts.get(run) != whole.get(run));
         wrong.map_or(Ok(()), |(run, _)| Err(fault(of_run(*run), "it is not whole: a retry could happen again")))
     }
 

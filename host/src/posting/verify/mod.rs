@@ -18,6 +18,7 @@ mod decide; // what the records' commands come to
 mod steps; // each row of `transfer`
 mod accounts; // each account's row
 mod windows; // each limit on what may pass in a period
+mod collection; // rows in any order
 mod keys; // each key that was kept
 mod head; // the ledger's own row
 mod strays; // rows that belong to no ledger

@@ -1,6 +1,6 @@
 //! The proof of `transfer`: each row must be what the replay produced, links included.
 
-use super::decide::{Decided, Expected, Side};
+use super::decide::{Decided, Expected};
 use super::{Reached, Replay, Stop, fault};
 use crate::posting::history::Step;
 use crate::posting::memo_digest;
@@ -8,15 +8,33 @@ use crate::store::{Scanned, Tx};
 use std::ops::ControlFlow;
 
 /// In the order of the table, in which SQLite finds them fastest, and in which they are compared.
-const ROWS: &str =
-    "select position, seq, transfer_id, step, payer_id, payee_id, amount, moved, at, expires_at, memo, settles,
-        settled_by, pending, indexed,
+const ROWS: &str = "select position, seq, step, amount, moved, at,
         payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
-        payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended
+        payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended,
+        transfer_id, payer_id, payee_id, expires_at, memo, settles, settled_by, pending, indexed
  from transfer where ledger_id = $1 and position > $2 and position <= $3 order by position";
 
-const PAYER: [&str; 6] = ["payer_prev", "payer_jump", "payer_balance", "payer_begun", "payer_posted", "payer_ended"];
-const PAYEE: [&str; 6] = ["payee_prev", "payee_jump", "payee_balance", "payee_begun", "payee_posted", "payee_ended"];
+/// What [`ROWS`] begins with: the columns that are numbers in every row.
+const NUMBERS: [&str; 18] = [
+    "position",
+    "seq",
+    "step",
+    "amount",
+    "moved",
+    "at",
+    "payer_prev",
+    "payer_jump",
+    "payer_balance",
+    "payer_begun",
+    "payer_posted",
+    "payer_ended",
+    "payee_prev",
+    "payee_jump",
+    "payee_balance",
+    "payee_begun",
+    "payee_posted",
+    "payee_ended",
+];
 
 pub(super) fn place(position: i64, seq: i64) -> String {
     format!("transfer row {position} (journal record {seq})")
@@ -67,15 +85,13 @@ impl Replay<'_> {
 
     /// Compares a row with what the replay produced.
     fn prove_step(&mut self, row: &mut Scanned<'_>, position: i64, expected: &Expected) -> Result<(), Stop> {
-        same("position", row.int()?, position)?;
-        same("seq", row.int()?, expected.seq)?;
+        let (found, numbers) = (row.ints()?, expected.numbers(position));
+        if found != numbers {
+            return Err(other_number(found, numbers));
+        }
         same_id("transfer_id", row.id()?, expected.id.0)?;
-        same("step", row.int()?, expected.step.number())?;
         same_id("payer_id", row.id()?, expected.payer.account.0)?;
         same_id("payee_id", row.id()?, expected.payee.account.0)?;
-        same("amount", row.int()?, expected.amount)?;
-        same("moved", row.int()?, expected.moved)?;
-        same("at", row.int()?, expected.at.0)?;
         same_or_none("expires_at", row.optional_int()?, expected.expires_at)?;
         if memo_digest(row.text()?) != expected.memo {
             return Err(wrong("its text is not the one whose digest is in the journal"));
@@ -83,9 +99,7 @@ impl Replay<'_> {
         same_or_none("settles", row.optional_int()?, expected.settles)?;
         let (settled_by, pending, indexed) = (row.optional_int()?, row.bool()?, row.bool()?);
         self.prove_life(position, expected, settled_by, pending)?;
-        self.prove_order(expected, indexed)?;
-        prove_side(row, PAYER, &expected.payer)?;
-        prove_side(row, PAYEE, &expected.payee)
+        self.prove_order(expected, indexed)
     }
 
     /// How a transfer's row that began it and the one that settled it know of each other.
@@ -126,19 +140,43 @@ impl Replay<'_> {
     }
 }
 
-#[inline]
-fn prove_side(row: &mut Scanned<'_>, columns: [&'static str; 6], side: &Side) -> Result<(), Stop> {
-    let totals = side.link.totals;
-    let expected = [side.link.prev, side.link.jump, side.balance, totals.begun, totals.posted, totals.ended];
-    for (column, expected) in columns.into_iter().zip(expected) {
-        same(column, row.int()?, expected)?;
+impl Expected {
+    /// Its [`NUMBERS`].
+    #[inline]
+    fn numbers(&self, position: i64) -> [i64; NUMBERS.len()] {
+        let Expected { seq, at, step, amount, moved, payer, payee, .. } = self;
+        let (out, into) = (payer.link.totals, payee.link.totals);
+        [
+            position,
+            *seq,
+            step.number(),
+            *amount,
+            *moved,
+            at.0,
+            payer.link.prev,
+            payer.link.jump,
+            payer.balance,
+            out.begun,
+            out.posted,
+            out.ended,
+            payee.link.prev,
+            payee.link.jump,
+            payee.balance,
+            into.begun,
+            into.posted,
+            into.ended,
+        ]
     }
-    Ok(())
 }
 
-#[inline]
-fn same(column: &'static str, found: i64, expected: i64) -> Result<(), Stop> {
-    if found == expected { Ok(()) } else { Err(other(column, found, expected)) }
+/// Names the first number that is another.
+#[cold]
+fn other_number<const N: usize>(found: [i64; N], expected: [i64; N]) -> Stop {
+    let mut numbers = NUMBERS.into_iter().zip(found.into_iter().zip(expected));
+    match numbers.find(|(_, (found, expected))| found != expected) {
+        Some((column, (found, expected))) => other(column, found, expected),
+        None => wrong("its numbers are others"),
+    }
 }
 
 #[inline]
