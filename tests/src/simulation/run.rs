@@ -317,10 +317,7 @@ impl<'s> Simulation<'s> {
     /// Hosts that sleep go on where they were. What they had decided must not happen any more.
     async fn wake(&mut self) {
         let from = self.audit.length();
-        self.hosts.iter().filter(|host| host.chaos.is_asleep()).for_each(|host| {
-            host.chaos.calm();
-            host.chaos.wake();
-        });
+        self.hosts.iter().filter(|host| host.chaos.is_asleep()).for_each(|host| host.chaos.calm());
         let answers = self.underway.answers(&self.hosts).await;
         self.settle(from, answers, false).await;
         if !self.stage.is_shared() {
@@ -335,6 +332,8 @@ impl<'s> Simulation<'s> {
     async fn let_go(&mut self, close: bool) {
         if close {
             for host in &self.hosts {
+                // One that fell asleep over it would never be done.
+                host.chaos.calm();
                 host.posting.close().await;
             }
         }
@@ -353,10 +352,9 @@ impl<'s> Simulation<'s> {
             return;
         }
         self.tally.restarts += 1;
-        // It may fall asleep over it, and then it is as if it had ended.
-        let (close, chaos) = (self.hosts[0].posting.clone(), self.hosts[0].chaos.clone());
-        chaos.calm();
-        close.close().await;
+        // One that fell asleep over it would never be done.
+        self.hosts[0].chaos.calm();
+        self.hosts[0].posting.close().await;
         // Whoever gave up after a fault had nothing left to let go, and its lease outlasts it.
         self.time_out_lease().await;
         self.let_go(false).await;
