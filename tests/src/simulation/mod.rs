@@ -22,6 +22,7 @@ mod chaos; // what goes wrong
 mod gate; // holds a lane until a wave is complete
 mod host; // a process
 mod request; // what is asked for
+mod claims; // whose it is that happened
 mod audit; // what happened, and what must hold
 mod tally; // how much was done
 mod wave; // requests to a host, and their answers

@@ -1,7 +1,8 @@
 //! One seed from its beginning to its end.
 
-use super::audit::{Attempt, Audit};
+use super::audit::Audit;
 use super::chaos::Rates;
+use super::claims::Attempt;
 use super::host::{Host, Time, pace};
 use super::random::Random;
 use super::request::{Draws, Request, accounts};
@@ -50,8 +51,6 @@ struct Simulation<'s> {
     requests: Vec<Arc<Request>>,
     /// Requests that were not answered when they were sent last.
     open: BTreeSet<usize>,
-    /// Which request each attempt was of.
-    attempts: Vec<usize>,
     wave: u64,
     tally: Tally,
 }
@@ -83,7 +82,6 @@ impl<'s> Simulation<'s> {
             started: 1,
             requests: vec![],
             open: BTreeSet::new(),
-            attempts: vec![],
             wave: 0,
             tally: Tally { seeds: 1, ..Tally::default() },
         }
@@ -163,7 +161,21 @@ impl<'s> Simulation<'s> {
             numbers.pop_if(|number| !self.requests[*number].is_repeatable());
         }
         self.random.shuffle(&mut numbers);
-        numbers
+        self.told_apart(&numbers)
+    }
+
+    /// These requests, but for those which the journal could not tell from another that is under way.
+    fn told_apart(&self, numbers: &[usize]) -> Vec<usize> {
+        let mut sent: Vec<usize> = self.underway.waiting().map(|attempt| attempt.number).collect();
+        let waiting = sent.len();
+        for number in numbers {
+            let request = &self.requests[*number];
+            let is_same = |other: &usize| other == number && request.is_repeatable();
+            if !sent.iter().any(|other| !is_same(other) && request.is_like(&self.requests[*other])) {
+                sent.push(*number);
+            }
+        }
+        sent.split_off(waiting)
     }
 
     fn known(&mut self, request: Request) -> usize {
@@ -220,12 +232,11 @@ impl<'s> Simulation<'s> {
     }
 
     fn attempt(&mut self, number: usize, at: usize) -> Attempt {
-        let id = u64::try_from(self.attempts.len()).expect("fewer than 2^64");
-        self.attempts.push(number);
+        let id = self.tally.sent;
         self.tally.sent += 1;
         Attempt {
             id,
-            request: Arc::clone(&self.requests[number]),
+            request: Arc::new(self.requests[number].said_by(id)),
             number,
             host: self.hosts[at].number,
             from: self.audit.length(),
@@ -258,7 +269,10 @@ impl<'s> Simulation<'s> {
     /// Holds what everyone was told against the journal.
     async fn settle(&mut self, from: usize, answers: Vec<(Attempt, Answer)>, calm: bool) {
         self.audit.read(&self.hosts[0].db).await;
-        let (mut floor, mut unanswered, mut answered) = (0, vec![], vec![]);
+        let under_way: Vec<&Attempt> =
+            answers.iter().map(|(attempt, _)| attempt).chain(self.underway.waiting()).collect();
+        self.audit.nothing_is_invented(from, &under_way);
+        let mut floor = 0;
         for (attempt, answer) in answers {
             self.open.remove(&attempt.number);
             match answer {
@@ -270,22 +284,18 @@ impl<'s> Simulation<'s> {
                         self.tally.refused += u64::from(outcome.is_err());
                         self.tally.repeated += u64::from(matches!(outcome, Ok(Receipt::Repeated(_))));
                     }
-                    answered.push(attempt);
                 }
                 Err(PostingError::Conflict(constraint)) => {
                     assert!(constraint.contains("companion"), "{constraint}");
-                    answered.push(attempt);
+                    self.audit.check_refused(&attempt);
                 }
                 Err(PostingError::Unavailable) => {
                     assert!(!calm, "nothing was wrong, and nobody answered {attempt:?}");
                     self.open.insert(attempt.number);
-                    unanswered.push(attempt);
                 }
                 Err(error) => panic!("{error} to {attempt:?}"),
             }
         }
-        let unanswered: Vec<&Attempt> = unanswered.iter().chain(self.underway.waiting()).collect();
-        self.audit.nothing_is_invented(from, &unanswered, &answered.iter().collect::<Vec<_>>());
     }
 
     /// Looks at every account when nothing is under way.
@@ -396,9 +406,8 @@ impl<'s> Simulation<'s> {
         let health = posting::health(db, self.ledger, Timestamp(i64::MIN)).await.expect("health is told");
         assert!(health.is_sound(), "{health:?}");
         let happened = self.audit.happened();
-        let happened = happened.iter().filter_map(|id| self.attempts.get(usize::try_from(*id).ok()?));
         let expected: BTreeSet<&str> =
-            happened.filter_map(|number| self.requests[*number].companion.as_deref()).collect();
+            happened.iter().filter_map(|number| self.requests[*number].companion.as_deref()).collect();
         let rows = db.fetch_all("select name from companion", vec![]).await.expect("the database answers");
         let found: Vec<String> = rows.iter().map(|row| row.text("name").expect("a text")).collect();
         let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
@@ -415,11 +424,11 @@ impl<'s> Simulation<'s> {
             self.let_go(true).await;
             self.start_host().await;
         }
-        let open: Vec<usize> = self.open.iter().copied().collect();
-        if !open.is_empty() {
-            self.post(&open, Rates::default()).await;
+        while !self.open.is_empty() {
+            // Nothing is wrong any more, so each of these waves is answered.
+            let open: Vec<usize> = self.open.iter().copied().collect();
+            self.post(&self.told_apart(&open), Rates::default()).await;
         }
-        assert!(self.open.is_empty(), "these were never answered: {:?}", self.open);
         self.look().await;
         // A host that was asked for nothing has not looked at what the ones before it left.
         self.hosts[0].posting.submit_batch(self.ledger, vec![]).await.expect("nothing is in the way");
