@@ -109,11 +109,18 @@ impl<'s> Simulation<'s> {
         } else if self.random.percent(8) {
             self.restart().await;
         }
-        if self.hosts.iter().all(|host| host.chaos.is_asleep()) {
-            self.tally.sleeps += 1;
-            self.time_out_lease().await;
-            self.start_host().await;
+    }
+
+    /// The places of the hosts that can be asked. There is one at least: when all sleep, another one starts.
+    async fn awake(&mut self) -> Vec<usize> {
+        let awake: Vec<usize> = (0..self.hosts.len()).filter(|at| !self.hosts[*at].chaos.is_asleep()).collect();
+        if !awake.is_empty() {
+            return awake;
         }
+        self.tally.sleeps += 1;
+        self.time_out_lease().await;
+        self.start_host().await;
+        vec![self.hosts.len() - 1]
     }
 
     fn turn_the_clock(&mut self) {
@@ -187,11 +194,11 @@ impl<'s> Simulation<'s> {
     async fn post(&mut self, numbers: &[usize], rates: Rates) {
         self.wave += 1;
         self.tally.waves += 1;
+        let awake = self.awake().await;
         let from = self.audit.length();
         for host in &self.hosts {
             host.chaos.begin_wave(self.seed ^ host.number << 32, self.wave, rates);
         }
-        let awake: Vec<usize> = (0..self.hosts.len()).filter(|at| !self.hosts[*at].chaos.is_asleep()).collect();
         let struck = self.struck();
         let attempts: Vec<(usize, Attempt)> = numbers
             .iter()
@@ -222,7 +229,8 @@ impl<'s> Simulation<'s> {
             None => vec![],
         };
         let alone = self.hosts.len() == 1;
-        let calm = alone && self.struck() == struck;
+        // A host may also have ended before, over rows that it wrote behind.
+        let calm = alone && self.struck() == struck && !self.hosts[0].chaos.is_dead();
         self.settle(from, answers, calm).await;
         self.tally.reads += u64::try_from(reads.len()).unwrap_or(u64::MAX);
         self.audit.check_reads(from, &reads);
@@ -420,6 +428,9 @@ impl<'s> Simulation<'s> {
             self.wake().await;
         }
         self.hosts.iter().for_each(|host| host.chaos.calm());
+        if self.hosts.iter().any(|host| host.chaos.is_dead()) {
+            self.bury().await;
+        }
         if self.hosts.len() > 1 {
             self.let_go(true).await;
             self.start_host().await;
