@@ -1,9 +1,10 @@
 //! The books of a simulation, kept beside the host's: the journal is read as it grows, and fed to the naive model in its order.
 //!
 //! A *cut* is the ledger after one group of the journal. Whoever was answered must have been answered as the model does: with the
-//! group that the journal has of theirs, or, when nothing of it was journaled, at some cut of the time in which they waited.
+//! group that the journal has of theirs (`claims.rs`), or, when nothing of it is new, at some cut of the time in which they waited.
 
-use super::request::{Part, Request, resolved};
+use super::claims::{Attempt, Claims};
+use super::request::{Part, is_group, resolved};
 use crate::model::Model;
 use hesabu::posting::Extent;
 use hesabu::store::Db;
@@ -12,7 +13,6 @@ use ledger_core::{
     TransferReceipt, TransferState, Verdict, codec,
 };
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 const NO_EXTENT: Extent = Extent { last_position: 0, begun: 0, posted: 0, ended: 0 };
 
@@ -24,6 +24,7 @@ pub(super) struct Audit {
     hashes: Vec<Vec<u8>>,
     /// What each key began or was refused, and the cut from which on it is known.
     keys: BTreeMap<Key, (TransferId, usize)>,
+    claims: Claims,
     /// Transfers that began, in order.
     pub(super) begun: Vec<TransferId>,
     position: i64,
@@ -34,8 +35,6 @@ struct Cut {
     /// The group, and what the model said to it.
     items: Vec<Item>,
     outcomes: Vec<Outcome>,
-    /// The attempt that this group is of.
-    of: Option<u64>,
     model: Model,
     /// As the model has them.
     accounts: BTreeMap<AccountId, Account>,
@@ -44,21 +43,6 @@ struct Cut {
     at: Timestamp,
     /// Whether its record ends with it: between records, nobody can look.
     ends_record: bool,
-}
-
-/// A request on its way to a host and back.
-#[derive(Clone, Debug)]
-pub(super) struct Attempt {
-    pub(super) id: u64,
-    pub(super) request: Arc<Request>,
-    /// Number of the request, among all.
-    pub(super) number: usize,
-    /// Number of the host, among all.
-    pub(super) host: u64,
-    /// How many cuts there were when it was sent.
-    pub(super) from: usize,
-    /// The times at which it may have been decided.
-    pub(super) times: Vec<Timestamp>,
 }
 
 /// What somebody read of an account.
@@ -83,7 +67,6 @@ impl Audit {
         let start = Cut {
             items: vec![],
             outcomes: vec![],
-            of: None,
             model: Model::default(),
             accounts: BTreeMap::new(),
             extents: BTreeMap::new(),
@@ -91,7 +74,15 @@ impl Audit {
             at: Timestamp(0),
             ends_record: true,
         };
-        Audit { ledger, cuts: vec![start], hashes: vec![], keys: BTreeMap::new(), begun: vec![], position: 0 }
+        Audit {
+            ledger,
+            cuts: vec![start],
+            hashes: vec![],
+            keys: BTreeMap::new(),
+            claims: Claims::default(),
+            begun: vec![],
+            position: 0,
+        }
     }
 
     /// How many cuts there are.
@@ -149,7 +140,7 @@ impl Audit {
                 }
             }
             let accounts = model.accounts().into_iter().map(|account| (account.id, account)).collect();
-            self.cuts.push(Cut { items, outcomes, of: None, model, accounts, extents, seq, at, ends_record: false });
+            self.cuts.push(Cut { items, outcomes, model, accounts, extents, seq, at, ends_record: false });
         }
         self.cuts.last_mut().expect("there is the one from the start").ends_record = true;
     }
@@ -185,35 +176,52 @@ impl Audit {
         }
     }
 
+    /// Asserts that everything in the journal from this cut on was asked for, by attempts that were under way. Comes before what
+    /// they were told.
+    pub(super) fn nothing_is_invented(&mut self, from: usize, under_way: &[&Attempt]) {
+        for (place, cut) in self.cuts.iter().enumerate().skip(from) {
+            if cut.outcomes.iter().any(is_fresh) {
+                self.claims.happened(place, &cut.items, under_way);
+                continue;
+            }
+            let asked = |attempt: &&Attempt| {
+                attempt.from <= place && attempt.request.groups().any(|group| is_group(group, &cut.items))
+            };
+            assert!(under_way.iter().any(asked), "nobody asked for {:?}", cut.items);
+        }
+    }
+
     /// Asserts that an attempt was answered as it must have been, and gives the last cut that the answer can be from. In a calm
     /// wave, answers come in the order in which they were asked for: nothing of it is from before `floor`.
     pub(super) fn check(&mut self, attempt: &Attempt, outcomes: &[Outcome], floor: usize) -> usize {
-        let (mut at, mut next) = (floor.max(attempt.from - 1), attempt.from);
-        let request = Arc::clone(&attempt.request);
-        assert_eq!(request.parts.len(), outcomes.len(), "each command has an outcome");
+        let mut at = floor.max(attempt.from - 1);
+        assert_eq!(attempt.request.parts.len(), outcomes.len(), "each command has an outcome");
         let mut start = 0;
-        for group in request.groups() {
+        for (number, group) in attempt.request.groups().enumerate() {
             let outcomes = &outcomes[start..start + group.len()];
             start += group.len();
-            let found = (at..self.cuts.len()).find(|cut| self.answers((*cut, next), attempt, group, outcomes));
+            let found = if outcomes.iter().any(is_fresh) {
+                let place = self.claims.told(attempt, number);
+                (place >= at && self.cuts[place].outcomes == outcomes).then_some(place)
+            } else {
+                self.claims.denied(attempt, number);
+                (at..self.cuts.len()).find(|place| self.refuses(*place, attempt, group, outcomes))
+            };
             at = found.unwrap_or_else(|| self.wrong(attempt, group, outcomes, at));
-            if outcomes.iter().any(is_fresh) {
-                self.cuts[at].of = Some(attempt.id);
-                next = at + 1;
-            }
         }
         at
     }
 
-    /// Whether these outcomes can be from this cut: the journal has the group there, at `next` or later, or it has left no trace.
-    fn answers(&self, (cut, next): (usize, usize), attempt: &Attempt, group: &[Part], outcomes: &[Outcome]) -> bool {
-        let is_here = |cut: &Cut| {
-            cut.of.is_none_or(|of| of == attempt.id) && cut.outcomes == outcomes && is_group(group, &cut.items)
-        };
-        if cut >= next && is_here(&self.cuts[cut]) {
-            return true;
-        }
-        !outcomes.iter().any(is_fresh) && attempt.times.iter().any(|time| self.asked(cut, group, *time) == outcomes)
+    /// Notes that an attempt was told that nothing of it happened.
+    pub(super) fn check_refused(&mut self, attempt: &Attempt) {
+        (0..attempt.request.groups().count()).for_each(|group| self.claims.denied(attempt, group));
+    }
+
+    /// Whether outcomes of which nothing is new can be from this cut: the journal has the group there, or it has left no trace.
+    fn refuses(&self, place: usize, attempt: &Attempt, group: &[Part], outcomes: &[Outcome]) -> bool {
+        let cut = &self.cuts[place];
+        let is_here = place >= attempt.from && cut.outcomes == outcomes && is_group(group, &cut.items);
+        is_here || attempt.times.iter().any(|time| self.asked(place, group, *time) == outcomes)
     }
 
     /// What the model says to a group that is asked for after this cut.
@@ -229,39 +237,9 @@ impl Audit {
         println!("{} cuts, answered from cut {from} on, {attempt:?}", self.cuts.len());
         for cut in from..self.cuts.len() {
             println!("at cut {cut}, the model says {:?}", self.asked(cut, group, attempt.times[0]));
-            println!(
-                "the journal then has {:?}",
-                self.cuts.get(cut + 1).map(|next| (&next.items, &next.outcomes, next.of))
-            );
+            println!("the journal then has {:?}", self.cuts.get(cut + 1).map(|next| (&next.items, &next.outcomes)));
         }
         panic!("nobody can have answered {outcomes:?} to {commands:?}");
-    }
-
-    /// Asserts that everything in the journal from this cut on was asked for, by an attempt that was answered so, or by one that was
-    /// not answered.
-    pub(super) fn nothing_is_invented(&mut self, from: usize, unanswered: &[&Attempt], known: &[&Attempt]) {
-        for place in from..self.cuts.len() {
-            let cut = &self.cuts[place];
-            if cut.of.is_some() {
-                continue;
-            }
-            let asked = |attempt: &&&Attempt| {
-                attempt.from <= place && attempt.request.groups().any(|group| is_group(group, &cut.items))
-            };
-            if !cut.outcomes.iter().any(is_fresh) {
-                assert!(known.iter().chain(unanswered).any(|one| asked(&one)), "nobody asked for {:?}", cut.items);
-                continue;
-            }
-            let of = unanswered.iter().find(|one| asked(one) && self.has_more(one, &cut.items));
-            let of = of.unwrap_or_else(|| panic!("nobody is left who asked for {:?}", cut.items)).id;
-            self.cuts[place].of = Some(of);
-        }
-    }
-
-    /// Whether an attempt has more groups like this one than have happened of it.
-    fn has_more(&self, attempt: &Attempt, items: &[Item]) -> bool {
-        let asked = attempt.request.groups().filter(|group| is_group(group, items)).count();
-        asked > self.cuts.iter().filter(|cut| cut.of == Some(attempt.id) && cut.items == items).count()
     }
 
     /// Asserts that these, read one after the other, show only what was durable when they were read, and never go back.
@@ -284,9 +262,9 @@ impl Audit {
         assert!(read.shown == account || read.shown == extent, "it is {account:?} and {extent:?} by now, not {read:?}");
     }
 
-    /// Which attempts happened at all.
-    pub(super) fn happened(&self) -> BTreeSet<u64> {
-        self.cuts.iter().filter_map(|cut| cut.of).collect()
+    /// The requests of which something happened.
+    pub(super) fn happened(&self) -> BTreeSet<usize> {
+        self.claims.requests()
     }
 }
 
@@ -301,8 +279,4 @@ impl Cut {
 
 fn is_fresh(outcome: &Outcome) -> bool {
     matches!(outcome, Ok(Receipt::Account(_) | Receipt::Transfer(_)))
-}
-
-fn is_group(group: &[Part], items: &[Item]) -> bool {
-    group.len() == items.len() && group.iter().zip(items).all(|(part, item)| part.is(&item.command))
 }

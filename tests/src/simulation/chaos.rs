@@ -90,9 +90,14 @@ impl Chaos {
         }
     }
 
-    /// Nothing goes wrong any more, but for a host that has ended.
+    /// Nothing goes wrong any more, but for a host that has ended. One that sleeps goes on, and believes that no time has passed.
     pub(super) fn calm(&self) {
         self.begin_wave(0, 0, Rates::default());
+        let mut state = self.state();
+        if state.condition == Condition::Asleep {
+            state.condition = Condition::Well;
+            self.0.woken.notify_all();
+        }
     }
 
     /// The host ends here.
@@ -113,15 +118,6 @@ impl Chaos {
     pub(super) async fn falls_asleep(&self) {
         while !self.is_asleep() {
             self.0.slept.notified().await;
-        }
-    }
-
-    /// A host that sleeps goes on, and believes that no time has passed.
-    pub(super) fn wake(&self) {
-        let mut state = self.state();
-        if state.condition == Condition::Asleep {
-            state.condition = Condition::Well;
-            self.0.woken.notify_all();
         }
     }
 

@@ -3,8 +3,8 @@
 //! A seed decides everything that is decided: accounts and limits, what is asked for and in which order, what is sent again, which
 //! transaction fails and how, when a host ends, sleeps or starts, and what time it is. Requests are sent in *waves*: a gate holds
 //! the lane until a wave is complete, and the next one is sent when everyone has an answer. After each wave the journal is read,
-//! fed to the naive model in its order, and everything that anybody was told is held against it (`audit.rs`). After each end of a
-//! host, and in the end, the books are proven.
+//! fed to the naive model in its order, and everything that anybody was told is held against it (`audit.rs`, `claims.rs`). After each
+//! end of a host, and in the end, the books are proven.
 //!
 //! | from the seed alone | not from the seed |
 //! | --- | --- |
@@ -22,6 +22,7 @@ mod chaos; // what goes wrong
 mod gate; // holds a lane until a wave is complete
 mod host; // a process
 mod request; // what is asked for
+mod claims; // whose it is that happened
 mod audit; // what happened, and what must hold
 mod tally; // how much was done
 mod wave; // requests to a host, and their answers

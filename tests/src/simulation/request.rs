@@ -29,6 +29,8 @@ pub(super) struct Request {
 #[derive(Clone, Debug)]
 pub(super) struct Part {
     entry: Entry,
+    /// Its memo.
+    text: String,
     /// Whether the lane makes the id of its transfer.
     minted: bool,
     /// Succeeds or fails together with the next.
@@ -36,18 +38,31 @@ pub(super) struct Part {
 }
 
 impl Request {
-    fn of(parts: Vec<Part>) -> Request {
+    pub(super) fn of(parts: Vec<Part>) -> Request {
         Request { parts, whole: false, companion: None }
     }
 
-    /// Whether it happens once, however often it is sent: only then does a client send it again while it waits for an answer, and
-    /// only then is it clear whose answer the journal has.
+    /// Whether it happens once, however often it is sent: only then does a client send it again while it waits for an answer.
     pub(super) fn is_repeatable(&self) -> bool {
         self.parts.iter().all(|part| match &part.entry.command {
-            Command::Create(create) => create.key.is_some() || !part.minted,
+            Command::Create(_) => !part.is_anew(),
             Command::Settle(_) => true,
             Command::OpenAccount(_) | Command::SetLimits(_) | Command::SetStatus(_) | Command::SetWindow(_) => false,
         })
+    }
+
+    /// As an attempt says it. What happens each time anew tells in its text whose it is.
+    pub(super) fn said_by(&self, attempt: u64) -> Request {
+        let parts = self.parts.iter().map(|part| if part.is_anew() { part.said_by(attempt) } else { part.clone() });
+        Request { parts: parts.collect(), ..self.clone() }
+    }
+
+    /// Whether a group of the one may stand in the journal for one of the other.
+    pub(super) fn is_like(&self, other: &Request) -> bool {
+        let is_like = |mine: &[Part], theirs: &[Part]| {
+            mine.len() == theirs.len() && mine.iter().zip(theirs).all(|(mine, theirs)| mine.is(theirs.command()))
+        };
+        self.groups().any(|mine| other.groups().any(|theirs| is_like(mine, theirs)))
     }
 
     /// As posting takes it, when it is one group.
@@ -90,9 +105,29 @@ pub(super) fn resolved(group: &[Part], kept: impl Fn(Key) -> Option<TransferId>)
     items
 }
 
+/// Whether this group may be what the journal has as these items.
+pub(super) fn is_group(group: &[Part], items: &[Item]) -> bool {
+    group.len() == items.len() && group.iter().zip(items).all(|(part, item)| part.is(&item.command))
+}
+
 impl Part {
-    fn of(command: Command, memo: &str) -> Part {
-        Part { entry: Entry::new(command, memo), minted: false, linked: false }
+    pub(super) fn of(command: Command, text: &str) -> Part {
+        Part { entry: Entry::new(command, text), text: text.to_owned(), minted: false, linked: false }
+    }
+
+    /// The same, whose transfer gets its id from the lane.
+    pub(super) fn minted(self) -> Part {
+        Part { entry: self.entry.minted(), minted: true, ..self }
+    }
+
+    /// Whether it begins another transfer each time.
+    fn is_anew(&self) -> bool {
+        self.minted && matches!(&self.entry.command, Command::Create(create) if create.key.is_none())
+    }
+
+    fn said_by(&self, attempt: u64) -> Part {
+        let part = Part::of(self.entry.command, &format!("{}, attempt {attempt}", self.text));
+        Part { linked: self.linked, ..part.minted() }
     }
 
     pub(super) fn command(&self) -> &Command {
@@ -142,7 +177,7 @@ impl Draws {
         Request { parts, whole, companion }
     }
 
-    /// What changes an account says nothing that nobody else says, so it comes alone, or together with what does.
+    /// What changes an account says nothing that nobody else says, so it does not come in batches, where it would come twice.
     fn part(&mut self, random: &mut Random, whole: bool, now: Timestamp, begun: &[TransferId]) -> Part {
         self.number += 1;
         let text = format!("text {}", self.number);
@@ -187,9 +222,8 @@ impl Draws {
             payable_now: random.percent(50),
             memo: Memo::NONE,
         };
-        let entry = Entry::new(Command::Create(create), text).with_key(key);
-        let minted = random.percent(70);
-        Part { entry: if minted { entry.minted() } else { entry }, minted, linked: false }
+        let part = Part::of(Command::Create(create), text);
+        if random.percent(70) { part.minted() } else { part }
     }
 }
 

@@ -1,7 +1,8 @@
 //! One seed from its beginning to its end.
 
-use super::audit::{Attempt, Audit};
+use super::audit::Audit;
 use super::chaos::Rates;
+use super::claims::Attempt;
 use super::host::{Host, Time, pace};
 use super::random::Random;
 use super::request::{Draws, Request, accounts};
@@ -50,8 +51,6 @@ struct Simulation<'s> {
     requests: Vec<Arc<Request>>,
     /// Requests that were not answered when they were sent last.
     open: BTreeSet<usize>,
-    /// Which request each attempt was of.
-    attempts: Vec<usize>,
     wave: u64,
     tally: Tally,
 }
@@ -83,7 +82,6 @@ impl<'s> Simulation<'s> {
             started: 1,
             requests: vec![],
             open: BTreeSet::new(),
-            attempts: vec![],
             wave: 0,
             tally: Tally { seeds: 1, ..Tally::default() },
         }
@@ -111,11 +109,18 @@ impl<'s> Simulation<'s> {
         } else if self.random.percent(8) {
             self.restart().await;
         }
-        if self.hosts.iter().all(|host| host.chaos.is_asleep()) {
-            self.tally.sleeps += 1;
-            self.time_out_lease().await;
-            self.start_host().await;
+    }
+
+    /// The places of the hosts that can be asked. There is one at least: when all sleep, another one starts.
+    async fn awake(&mut self) -> Vec<usize> {
+        let awake: Vec<usize> = (0..self.hosts.len()).filter(|at| !self.hosts[*at].chaos.is_asleep()).collect();
+        if !awake.is_empty() {
+            return awake;
         }
+        self.tally.sleeps += 1;
+        self.time_out_lease().await;
+        self.start_host().await;
+        vec![self.hosts.len() - 1]
     }
 
     fn turn_the_clock(&mut self) {
@@ -163,7 +168,21 @@ impl<'s> Simulation<'s> {
             numbers.pop_if(|number| !self.requests[*number].is_repeatable());
         }
         self.random.shuffle(&mut numbers);
-        numbers
+        self.told_apart(&numbers)
+    }
+
+    /// These requests, but for those which the journal could not tell from another that is under way.
+    fn told_apart(&self, numbers: &[usize]) -> Vec<usize> {
+        let mut sent: Vec<usize> = self.underway.waiting().map(|attempt| attempt.number).collect();
+        let waiting = sent.len();
+        for number in numbers {
+            let request = &self.requests[*number];
+            let is_same = |other: &usize| other == number && request.is_repeatable();
+            if !sent.iter().any(|other| !is_same(other) && request.is_like(&self.requests[*other])) {
+                sent.push(*number);
+            }
+        }
+        sent.split_off(waiting)
     }
 
     fn known(&mut self, request: Request) -> usize {
@@ -175,11 +194,11 @@ impl<'s> Simulation<'s> {
     async fn post(&mut self, numbers: &[usize], rates: Rates) {
         self.wave += 1;
         self.tally.waves += 1;
+        let awake = self.awake().await;
         let from = self.audit.length();
         for host in &self.hosts {
             host.chaos.begin_wave(self.seed ^ host.number << 32, self.wave, rates);
         }
-        let awake: Vec<usize> = (0..self.hosts.len()).filter(|at| !self.hosts[*at].chaos.is_asleep()).collect();
         let struck = self.struck();
         let attempts: Vec<(usize, Attempt)> = numbers
             .iter()
@@ -210,7 +229,8 @@ impl<'s> Simulation<'s> {
             None => vec![],
         };
         let alone = self.hosts.len() == 1;
-        let calm = alone && self.struck() == struck;
+        // A host may also have ended before, over rows that it wrote behind.
+        let calm = alone && self.struck() == struck && !self.hosts[0].chaos.is_dead();
         self.settle(from, answers, calm).await;
         self.tally.reads += u64::try_from(reads.len()).unwrap_or(u64::MAX);
         self.audit.check_reads(from, &reads);
@@ -220,12 +240,11 @@ impl<'s> Simulation<'s> {
     }
 
     fn attempt(&mut self, number: usize, at: usize) -> Attempt {
-        let id = u64::try_from(self.attempts.len()).expect("fewer than 2^64");
-        self.attempts.push(number);
+        let id = self.tally.sent;
         self.tally.sent += 1;
         Attempt {
             id,
-            request: Arc::clone(&self.requests[number]),
+            request: Arc::new(self.requests[number].said_by(id)),
             number,
             host: self.hosts[at].number,
             from: self.audit.length(),
@@ -258,7 +277,10 @@ impl<'s> Simulation<'s> {
     /// Holds what everyone was told against the journal.
     async fn settle(&mut self, from: usize, answers: Vec<(Attempt, Answer)>, calm: bool) {
         self.audit.read(&self.hosts[0].db).await;
-        let (mut floor, mut unanswered, mut answered) = (0, vec![], vec![]);
+        let under_way: Vec<&Attempt> =
+            answers.iter().map(|(attempt, _)| attempt).chain(self.underway.waiting()).collect();
+        self.audit.nothing_is_invented(from, &under_way);
+        let mut floor = 0;
         for (attempt, answer) in answers {
             self.open.remove(&attempt.number);
             match answer {
@@ -270,22 +292,18 @@ impl<'s> Simulation<'s> {
                         self.tally.refused += u64::from(outcome.is_err());
                         self.tally.repeated += u64::from(matches!(outcome, Ok(Receipt::Repeated(_))));
                     }
-                    answered.push(attempt);
                 }
                 Err(PostingError::Conflict(constraint)) => {
                     assert!(constraint.contains("companion"), "{constraint}");
-                    answered.push(attempt);
+                    self.audit.check_refused(&attempt);
                 }
                 Err(PostingError::Unavailable) => {
                     assert!(!calm, "nothing was wrong, and nobody answered {attempt:?}");
                     self.open.insert(attempt.number);
-                    unanswered.push(attempt);
                 }
                 Err(error) => panic!("{error} to {attempt:?}"),
             }
         }
-        let unanswered: Vec<&Attempt> = unanswered.iter().chain(self.underway.waiting()).collect();
-        self.audit.nothing_is_invented(from, &unanswered, &answered.iter().collect::<Vec<_>>());
     }
 
     /// Looks at every account when nothing is under way.
@@ -317,10 +335,7 @@ impl<'s> Simulation<'s> {
     /// Hosts that sleep go on where they were. What they had decided must not happen any more.
     async fn wake(&mut self) {
         let from = self.audit.length();
-        self.hosts.iter().filter(|host| host.chaos.is_asleep()).for_each(|host| {
-            host.chaos.calm();
-            host.chaos.wake();
-        });
+        self.hosts.iter().filter(|host| host.chaos.is_asleep()).for_each(|host| host.chaos.calm());
         let answers = self.underway.answers(&self.hosts).await;
         self.settle(from, answers, false).await;
         if !self.stage.is_shared() {
@@ -335,6 +350,8 @@ impl<'s> Simulation<'s> {
     async fn let_go(&mut self, close: bool) {
         if close {
             for host in &self.hosts {
+                // One that fell asleep over it would never be done.
+                host.chaos.calm();
                 host.posting.close().await;
             }
         }
@@ -353,10 +370,9 @@ impl<'s> Simulation<'s> {
             return;
         }
         self.tally.restarts += 1;
-        // It may fall asleep over it, and then it is as if it had ended.
-        let (close, chaos) = (self.hosts[0].posting.clone(), self.hosts[0].chaos.clone());
-        chaos.calm();
-        close.close().await;
+        // One that fell asleep over it would never be done.
+        self.hosts[0].chaos.calm();
+        self.hosts[0].posting.close().await;
         // Whoever gave up after a fault had nothing left to let go, and its lease outlasts it.
         self.time_out_lease().await;
         self.let_go(false).await;
@@ -398,9 +414,8 @@ impl<'s> Simulation<'s> {
         let health = posting::health(db, self.ledger, Timestamp(i64::MIN)).await.expect("health is told");
         assert!(health.is_sound(), "{health:?}");
         let happened = self.audit.happened();
-        let happened = happened.iter().filter_map(|id| self.attempts.get(usize::try_from(*id).ok()?));
         let expected: BTreeSet<&str> =
-            happened.filter_map(|number| self.requests[*number].companion.as_deref()).collect();
+            happened.iter().filter_map(|number| self.requests[*number].companion.as_deref()).collect();
         let rows = db.fetch_all("select name from companion", vec![]).await.expect("the database answers");
         let found: Vec<String> = rows.iter().map(|row| row.text("name").expect("a text")).collect();
         let found: BTreeSet<&str> = found.iter().map(String::as_str).collect();
@@ -413,15 +428,18 @@ impl<'s> Simulation<'s> {
             self.wake().await;
         }
         self.hosts.iter().for_each(|host| host.chaos.calm());
+        if self.hosts.iter().any(|host| host.chaos.is_dead()) {
+            self.bury().await;
+        }
         if self.hosts.len() > 1 {
             self.let_go(true).await;
             self.start_host().await;
         }
-        let open: Vec<usize> = self.open.iter().copied().collect();
-        if !open.is_empty() {
-            self.post(&open, Rates::default()).await;
+        while !self.open.is_empty() {
+            // Nothing is wrong any more, so each of these waves is answered.
+            let open: Vec<usize> = self.open.iter().copied().collect();
+            self.post(&self.told_apart(&open), Rates::default()).await;
         }
-        assert!(self.open.is_empty(), "these were never answered: {:?}", self.open);
         self.look().await;
         // A host that was asked for nothing has not looked at what the ones before it left.
         self.hosts[0].posting.submit_batch(self.ledger, vec![]).await.expect("nothing is in the way");

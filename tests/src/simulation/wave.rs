@@ -1,6 +1,7 @@
 //! Requests on their way to hosts and back, and what is read meanwhile.
 
-use super::audit::{Attempt, Read, Shown};
+use super::audit::{Read, Shown};
+use super::claims::Attempt;
 use super::host::Host;
 use hesabu::posting::{Posting, PostingError};
 use hesabu::store::Db;

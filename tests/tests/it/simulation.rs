@@ -6,10 +6,13 @@ use hesabu_tests::database::Engine;
 use hesabu_tests::simulation::{Stage, Tally, simulate};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// More than a small machine has processors: hosts without their database do nothing but wait.
 const THREADS: usize = 4;
+
+/// Many times what a seed takes on a machine that is busy: whoever is not done by then waits for something that never comes.
+const PATIENCE: Duration = Duration::from_secs(300);
 
 #[test]
 fn posting_keeps_its_promises_while_everything_fails_on_sqlite() {
@@ -44,7 +47,8 @@ fn simulate_all(engine: Engine, first: u64, count: u64) -> Tally {
                         return;
                     }
                     let failing = Failing(seed);
-                    let tally = runtime.block_on(simulate(&stage, seed));
+                    let simulated = async { tokio::time::timeout(PATIENCE, simulate(&stage, seed)).await };
+                    let tally = runtime.block_on(simulated).expect("a simulation stands still");
                     std::mem::forget(failing);
                     let mut all = all.lock().unwrap();
                     *all += tally;
