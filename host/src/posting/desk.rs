@@ -1,6 +1,6 @@
 //! What a lane does with the database: taking a ledger, writing batches until their fate is known, writing what lags.
 
-use super::bulk::{self, Right, Write, Written};
+use super::bulk::{self, Packed, Right, Write, Written};
 use super::decide::{Decided, Held, Lag, NO_IDS, decide};
 use super::durable::Shared;
 use super::filter::Filter;
@@ -15,7 +15,7 @@ use super::recover::recover;
 use super::resident::{ById, Resident};
 use super::{Clock, Failure};
 use crate::engine::Engine;
-use crate::store::{Bulk, Db, Error, Tx};
+use crate::store::{Db, Error, Tx};
 use ledger_core::LedgerId;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -132,7 +132,7 @@ impl Desk {
         &self,
         decided: &Decided,
         waiting: &[Waiting],
-        mut packed: Option<Bulk>,
+        mut packed: Option<Packed>,
     ) -> Result<Written, Failure> {
         let Some(write) = &decided.write else { return Ok(Written { wanted: false }) };
         let (started, mut pause, mut unknown) = (Instant::now(), PAUSE_MIN, false);
@@ -165,7 +165,7 @@ impl Desk {
         write: &Write,
         decided: &Decided,
         waiting: &[Waiting],
-        packed: Option<Bulk>,
+        packed: Option<Packed>,
     ) -> Result<Option<Written>, Failure> {
         if decided.accepted.is_empty() {
             return Ok(bulk::write_alone(&self.db, write, packed).await?);
@@ -211,7 +211,7 @@ impl Desk {
         let (clock, right) = ((self.clock)(), Right::Shared { on });
         let decided = decide(&mut source, &self.engine, held, waiting, clock, Lag::Through, right).await?;
         let Some(write) = &decided.write else { return Ok(decided) };
-        bulk::write_in(&mut tx, write).await?.ok_or(Failure::Lost)?;
+        bulk::write_to_the_end(&mut tx, write).await?.ok_or(Failure::Lost)?;
         companions(&mut tx, &decided, waiting).await?;
         match tx.commit().await {
             Ok(()) => Ok(decided),

@@ -12,12 +12,14 @@ mod error; // what can go wrong, and whether trying again helps
 mod here; // SQLite in a loop on the calling thread
 mod among; // rows by a list of keys
 mod bulk; // PostgreSQL with a column at a time
+mod copy; // PostgreSQL with very many rows
 mod plan; // statements that PostgreSQL plans each time
 mod lookup; // rows by key for many who ask at once
 mod fault; // failing on purpose, for tests
 mod scan; // very many rows, one value after the other
 
 pub use bulk::{Bulk, Column};
+pub use copy::PackedRows;
 pub use error::{Cause, Error};
 pub use fault::{Access, Armed, Fault, Faults, Moment};
 pub use here::{Bind, HereTx, Prepared, Writer};

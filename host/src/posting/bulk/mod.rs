@@ -3,15 +3,15 @@
 //! Every write moves the head of its ledger from where the writer believes it to be, under the lease that the writer believes to
 //! have. If either is not so, nothing at all is written: that is what keeps a host out that has lost its ledger to another one.
 
-mod postgres; // one statement, a column at a time
+mod postgres; // one statement, a column at a time, and many rows beside it
 mod sqlite; // prepared statements in a loop
 
-pub(super) use postgres::NOW;
+pub(super) use postgres::{NOW, Packed};
 
 use super::journal::Hash;
 use super::resident::{Mark, Slice};
 use super::rows::{AccountRow, Appended};
-use crate::store::{Bulk, Db, Error, Tx, Value};
+use crate::store::{Db, Error, Tx, Value};
 use ledger_core::{LedgerId, Timestamp, Window};
 use std::time::Instant;
 
@@ -79,20 +79,20 @@ pub(super) struct Written {
 
 /// Packs what is to be sent to the database, where that is work that can be done before it is its turn. None for SQLite, to which nothing
 /// is sent.
-pub(super) fn pack(db: &Db, write: &Write) -> Option<Bulk> {
+pub(super) fn pack(db: &Db, write: &Write) -> Option<Packed> {
     match db {
         // What cannot be sent is said when it is written.
-        Db::Postgres { .. } => postgres::packed(write).ok(),
+        Db::Postgres { .. } => Packed::of(write).ok(),
         Db::Sqlite { .. } => None,
     }
 }
 
 /// Writes in a transaction of its own, durable when this returns; `packed` if it was [packed](pack) before. `None`: the head is elsewhere, or
 /// the ledger is another host's.
-pub(super) async fn write_alone(db: &Db, write: &Write, packed: Option<Bulk>) -> Result<Option<Written>, Error> {
+pub(super) async fn write_alone(db: &Db, write: &Write, packed: Option<Packed>) -> Result<Option<Written>, Error> {
     match db {
         Db::Postgres { .. } => {
-            let packed = packed.map_or_else(|| postgres::packed(write), Ok)?;
+            let packed = packed.map_or_else(|| Packed::of(write), Ok)?;
             postgres::write_alone(db, packed).await
         }
         Db::Sqlite { .. } => {
@@ -110,7 +110,15 @@ pub(super) async fn write_alone(db: &Db, write: &Write, packed: Option<Bulk>) ->
 pub(super) async fn write_in(tx: &mut Tx, write: &Write) -> Result<Option<Written>, Error> {
     match tx {
         Tx::Here(here) => sqlite::write(here, write),
-        _ => postgres::write(tx, write).await,
+        _ => postgres::write(tx, Packed::whole(write)?).await,
+    }
+}
+
+/// The same, for a caller who waits until it has ended, whatever happens.
+pub(super) async fn write_to_the_end(tx: &mut Tx, write: &Write) -> Result<Option<Written>, Error> {
+    match tx {
+        Tx::Here(here) => sqlite::write(here, write),
+        _ => postgres::write(tx, Packed::of(write)?).await,
     }
 }
 

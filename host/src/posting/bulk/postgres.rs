@@ -1,10 +1,11 @@
-//! PostgreSQL: one statement for the whole batch, a column at a time, and so one round trip and one commit.
+//! PostgreSQL: one statement for the whole batch, a column at a time, and so one round trip and one commit; the rows of a large batch are
+//! copied beside it.
 
 use super::{LEASE, Right, Write, Written, account_numbers, head_values};
 use crate::posting::keys::KeySlice;
 use crate::posting::rows::Appended;
 use crate::posting::windows::numbers;
-use crate::store::{Bulk, Column, Db, Error, Row, Tx, Value};
+use crate::store::{Bulk, Column, Db, Error, PackedRows, Row, Tx, Value};
 use const_format::formatcp;
 use ledger_core::Window;
 
@@ -109,17 +110,91 @@ const fn only_adds(write: &Write) -> bool {
     settled.is_empty() && windows.is_empty() && behind.accounts.is_empty() && behind.keys.is_empty()
 }
 
-/// The batch as it is sent.
-pub(super) fn packed(write: &Write) -> Result<Bulk, Error> {
-    Bulk::new(statement(write), values(write), columns(write))
+/// From so many rows of `transfer` on they are copied. With fewer it does not pay: the end of a copy is a small packet after a large one, which the
+/// system now and then holds back for 40 ms, because the driver leaves Nagle's algorithm on.
+const COPIED_MIN: usize = 4_096;
+
+const COPY: &str =
+    "copy transfer (ledger_id, seq, at, position, transfer_id, payer_id, payee_id, amount, memo, indexed,
+        payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
+        payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended,
+        step, moved, pending, expires_at, settles, settled_by)
+ from stdin (format binary)";
+
+/// A batch as it is sent.
+#[derive(Debug)]
+pub(in crate::posting) struct Packed {
+    statement: Bulk,
+    /// Rows of `transfer` that are not in the statement.
+    copied: Option<PackedRows>,
 }
 
-pub(super) async fn write_alone(db: &Db, packed: Bulk) -> Result<Option<Written>, Error> {
-    written(&db.bulk(packed).await?)
+impl Packed {
+    /// Everything in one statement.
+    pub(super) fn whole(write: &Write) -> Result<Packed, Error> {
+        let columns = columns(write, &write.appended);
+        Ok(Packed { statement: Bulk::new(statement(write), values(write), columns)?, copied: None })
+    }
+
+    /// The same, or when there are many rows to be added, these beside it.
+    pub(super) fn of(write: &Write) -> Result<Packed, Error> {
+        if write.appended.len() < COPIED_MIN {
+            return Packed::whole(write);
+        }
+        let statement = Bulk::new(statement(write), values(write), columns(write, &[]))?;
+        Ok(Packed { statement, copied: Some(rows(write)) })
+    }
 }
 
-pub(super) async fn write(tx: &mut Tx, write: &Write) -> Result<Option<Written>, Error> {
-    written(&tx.bulk(packed(write)?).await?)
+pub(super) async fn write_alone(db: &Db, packed: Packed) -> Result<Option<Written>, Error> {
+    if packed.copied.is_none() {
+        return written(&db.bulk(packed.statement).await?);
+    }
+    let db = db.clone();
+    // Whoever waits for it gives up some time. A copy must be sent to its end all the same.
+    let writing = tokio::spawn(async move {
+        let mut tx = db.begin().await?;
+        let written = write(&mut tx, packed).await?;
+        if written.is_some() {
+            tx.commit().await?;
+        }
+        Ok(written)
+    });
+    writing.await.unwrap_or_else(|error| Err(Error::Unavailable(error.into())))
+}
+
+/// Writes in this transaction. Must not be cancelled, unless it is all in one statement.
+pub(super) async fn write(tx: &mut Tx, Packed { statement, copied }: Packed) -> Result<Option<Written>, Error> {
+    let written = written(&tx.bulk(statement).await?)?;
+    if let (Some(rows), Some(_)) = (copied, &written) {
+        tx.copy(COPY, rows).await?;
+    }
+    Ok(written)
+}
+
+/// The rows of `transfer`, in the order of [`COPY`].
+fn rows(write: &Write) -> PackedRows {
+    let mut rows = PackedRows::with_capacity(write.appended.len() * 352);
+    for row in &write.appended {
+        let Appended { transfer, payer: (payer, payer_balance), payee: (payee, payee_balance), .. } = row;
+        rows.row(28);
+        rows.id(write.ledger.0);
+        [write.after.seq, write.after.at.0, row.position].into_iter().for_each(|int| rows.int(int));
+        [transfer.id.0, transfer.payer.0, transfer.payee.0].into_iter().for_each(|id| rows.id(id));
+        rows.int(transfer.amount.minor());
+        rows.text(&row.memo);
+        rows.bool(row.indexed);
+        for (link, balance) in [(payer, payer_balance), (payee, payee_balance)] {
+            let totals = link.totals;
+            let numbers = [link.prev, link.jump, balance.minor(), totals.begun, totals.posted, totals.ended];
+            numbers.into_iter().for_each(|int| rows.int(int));
+        }
+        [row.step.number(), transfer.moved.minor()].into_iter().for_each(|int| rows.int(int));
+        rows.bool(row.is_pending());
+        let rest = [transfer.expires_at.map(|at| at.0), row.settles, row.settled_by];
+        rest.into_iter().for_each(|int| rows.optional_int(int));
+    }
+    rows
 }
 
 fn written(rows: &[Row]) -> Result<Option<Written>, Error> {
@@ -136,8 +211,7 @@ fn values(write: &Write) -> Vec<Value> {
     values
 }
 
-fn columns(write: &Write) -> Vec<Column> {
-    let rows = &write.appended;
+fn columns(write: &Write, rows: &[Appended]) -> Vec<Column> {
     let ints = |of: fn(&Appended) -> i64| Column::Ints(rows.iter().map(of).collect());
     let some = |of: fn(&Appended) -> Option<i64>| Column::OptionalInts(rows.iter().map(of).collect());
     let ids = |of: fn(&Appended) -> u128| Column::ids(rows.iter().map(of));
