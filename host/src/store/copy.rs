@@ -1,7 +1,7 @@
 //! Adding very many rows to PostgreSQL: a `copy … from stdin` in its binary form, of rows that were packed before. It takes the database
 //! half of the time of the same rows in a statement, which has to be taken apart and put together again as rows.
 
-use super::{Error, Tx};
+use super::{Error, Tx, Value};
 use sqlx::PgConnection;
 
 /// What a copy begins with: what it is, no flags, and no extension.
@@ -9,6 +9,9 @@ const HEADER: &[u8] = b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0";
 
 /// The end, in the place of a number of columns.
 const TRAILER: [u8; 2] = (-1_i16).to_be_bytes();
+
+/// Nothing, in the place of a length.
+const NULL: [u8; 4] = (-1_i32).to_be_bytes();
 
 /// Rows as they are sent: each is begun with the number of its columns, and then given its values in their order.
 #[derive(Debug)]
@@ -29,35 +32,21 @@ impl PackedRows {
         self.bytes.extend_from_slice(&columns.to_be_bytes());
     }
 
-    /// An integer of 64 bits.
-    pub fn int(&mut self, int: i64) {
-        self.value(&int.to_be_bytes());
-    }
-
-    /// An integer of 64 bits, or null.
-    pub fn optional_int(&mut self, int: Option<i64>) {
-        match int {
-            Some(int) => self.int(int),
-            None => self.bytes.extend_from_slice(&(-1_i32).to_be_bytes()),
+    /// The next value of the row, which must be of the type of its column.
+    pub fn push(&mut self, value: &Value) {
+        match value {
+            Value::Int(Some(int)) => self.bytes(&int.to_be_bytes()),
+            Value::Id(Some(id)) => self.bytes(&id.to_be_bytes()),
+            Value::Bool(truth) => self.bytes(&[u8::from(*truth)]),
+            Value::Text(Some(text)) => self.bytes(text.as_bytes()),
+            Value::Bytes(Some(bytes)) => self.bytes(bytes),
+            Value::Int(None) | Value::Id(None) | Value::Text(None) | Value::Bytes(None) => {
+                self.bytes.extend_from_slice(&NULL);
+            }
         }
     }
 
-    /// A 128-bit id.
-    pub fn id(&mut self, id: u128) {
-        self.value(&id.to_be_bytes());
-    }
-
-    /// True or false.
-    pub fn bool(&mut self, truth: bool) {
-        self.value(&[u8::from(truth)]);
-    }
-
-    /// Text.
-    pub fn text(&mut self, text: &str) {
-        self.value(text.as_bytes());
-    }
-
-    fn value(&mut self, value: &[u8]) {
+    fn bytes(&mut self, value: &[u8]) {
         let length = i32::try_from(value.len()).expect("a value is shorter than what a request may have");
         self.bytes.extend_from_slice(&length.to_be_bytes());
         self.bytes.extend_from_slice(value);

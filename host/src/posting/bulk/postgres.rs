@@ -6,7 +6,7 @@ use crate::posting::keys::KeySlice;
 use crate::posting::rows::Appended;
 use crate::posting::windows::numbers;
 use crate::store::{Bulk, Column, Db, Error, PackedRows, Row, Tx, Value};
-use const_format::formatcp;
+use const_format::{formatcp, str_replace};
 use ledger_core::Window;
 
 /// The time by the database's clock when the statement came, in microseconds. After waiting for a lock it is a little old, and then
@@ -15,7 +15,7 @@ pub(in crate::posting) const NOW: &str = "cast(extract(epoch from statement_time
 
 /// $1–$13 as in [`head_values`]; $14 the body, $15 the position before it; $16 whether the lease is let go,
 /// $17 for how long nobody takes it; then a column each. Everything reads from `head`, so nothing is written where it did not move.
-const NEW: &str = formatcp!(
+const HEAD: &str = formatcp!(
     "with head as (
         update ledger set head_seq = $2, head_hash = $3, head_at = $4, last_position = $5, last_id = $6,
                begun = begun + $7, posted = posted + $8, ended = ended + $9, flushed_seq = $10, flushed_position = $11,
@@ -27,16 +27,25 @@ const NEW: &str = formatcp!(
      ), record as (
         insert into journal (ledger_id, seq, hash, first_position, last_position, last_id, body)
         select ledger_id, $2, $3, $15, $5, $6, $14 from head where $14 is not null
-     ), step as (
-        insert into transfer (ledger_id, seq, at, position, transfer_id, payer_id, payee_id, amount, memo, indexed,
-                              payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
-                              payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended,
-                              step, moved, pending, expires_at, settles, settled_by)
-        select head.ledger_id, $2, $4, u.*
-        from head, unnest($18::bigint[], $19::uuid[], $20::uuid[], $21::uuid[], $22::bigint[], $23::text[], $24::boolean[],
-                          $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[],
-                          $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[],
-                          $37::bigint[], $38::bigint[], $39::boolean[], $40::bigint[], $41::bigint[], $42::bigint[]) u
+     )"
+);
+
+/// The columns of `transfer` after `ledger_id`, `seq` and `at`.
+const COLUMNS: &str = "position, transfer_id, payer_id, payee_id, amount, memo, indexed,
+        payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
+        payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended,
+        step, moved, pending, expires_at, settles, settled_by";
+
+/// What stands for these columns: an array each.
+const ARRAYS: &str = "$18::bigint[], $19::uuid[], $20::uuid[], $21::uuid[], $22::bigint[], $23::text[], $24::boolean[],
+        $25::bigint[], $26::bigint[], $27::bigint[], $28::bigint[], $29::bigint[], $30::bigint[],
+        $31::bigint[], $32::bigint[], $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[],
+        $37::bigint[], $38::bigint[], $39::boolean[], $40::bigint[], $41::bigint[], $42::bigint[]";
+
+const NEW: &str = formatcp!(
+    "{HEAD}, step as (
+        insert into transfer (ledger_id, seq, at, {COLUMNS})
+        select head.ledger_id, $2, $4, u.* from head, unnest({ARRAYS}) u
      )"
 );
 
@@ -97,6 +106,16 @@ const WRITE_WITH_WINDOWS: &str = formatcp!(
      select lease_wanted from head"
 );
 
+/// The same for a single new row, without arrays: to take 25 of them apart takes longer than to write it.
+const WRITE_ONE: &str = formatcp!(
+    "{HEAD}, step as (
+        insert into transfer (ledger_id, seq, at, {COLUMNS})
+        select head.ledger_id, $2, $4, {} from head
+     )
+     select lease_wanted from head",
+    str_replace!(ARRAYS, "[]", "")
+);
+
 const fn statement(write: &Write) -> &'static str {
     match write {
         _ if only_adds(write) => WRITE_NEW,
@@ -114,12 +133,7 @@ const fn only_adds(write: &Write) -> bool {
 /// system now and then holds back for 40 ms, because the driver leaves Nagle's algorithm on.
 const COPIED_MIN: usize = 4_096;
 
-const COPY: &str =
-    "copy transfer (ledger_id, seq, at, position, transfer_id, payer_id, payee_id, amount, memo, indexed,
-        payer_prev, payer_jump, payer_balance, payer_begun, payer_posted, payer_ended,
-        payee_prev, payee_jump, payee_balance, payee_begun, payee_posted, payee_ended,
-        step, moved, pending, expires_at, settles, settled_by)
- from stdin (format binary)";
+const COPY: &str = formatcp!("copy transfer (ledger_id, seq, at, {COLUMNS}) from stdin (format binary)");
 
 /// A batch as it is sent.
 #[derive(Debug)]
@@ -132,6 +146,11 @@ pub(in crate::posting) struct Packed {
 impl Packed {
     /// Everything in one statement.
     pub(super) fn whole(write: &Write) -> Result<Packed, Error> {
+        if let ([row], true) = (&write.appended[..], only_adds(write)) {
+            let mut values = values(write);
+            values.extend(row_values(row));
+            return Ok(Packed { statement: Bulk::new(WRITE_ONE, values, vec![])?, copied: None });
+        }
         let columns = columns(write, &write.appended);
         Ok(Packed { statement: Bulk::new(statement(write), values(write), columns)?, copied: None })
     }
@@ -172,29 +191,47 @@ pub(super) async fn write(tx: &mut Tx, Packed { statement, copied }: Packed) -> 
     Ok(written)
 }
 
-/// The rows of `transfer`, in the order of [`COPY`].
+/// The rows of `transfer`, for [`COPY`].
 fn rows(write: &Write) -> PackedRows {
     let mut rows = PackedRows::with_capacity(write.appended.len() * 352);
+    let same: [Value; 3] = [write.ledger.0.into(), write.after.seq.into(), write.after.at.0.into()];
     for row in &write.appended {
-        let Appended { transfer, payer: (payer, payer_balance), payee: (payee, payee_balance), .. } = row;
         rows.row(28);
-        rows.id(write.ledger.0);
-        [write.after.seq, write.after.at.0, row.position].into_iter().for_each(|int| rows.int(int));
-        [transfer.id.0, transfer.payer.0, transfer.payee.0].into_iter().for_each(|id| rows.id(id));
-        rows.int(transfer.amount.minor());
-        rows.text(&row.memo);
-        rows.bool(row.indexed);
-        for (link, balance) in [(payer, payer_balance), (payee, payee_balance)] {
-            let totals = link.totals;
-            let numbers = [link.prev, link.jump, balance.minor(), totals.begun, totals.posted, totals.ended];
-            numbers.into_iter().for_each(|int| rows.int(int));
-        }
-        [row.step.number(), transfer.moved.minor()].into_iter().for_each(|int| rows.int(int));
-        rows.bool(row.is_pending());
-        let rest = [transfer.expires_at.map(|at| at.0), row.settles, row.settled_by];
-        rest.into_iter().for_each(|int| rows.optional_int(int));
+        same.iter().chain(&row_values(row)).for_each(|value| rows.push(value));
     }
     rows
+}
+
+/// What a row has in [`COLUMNS`].
+fn row_values(row: &Appended) -> [Value; 25] {
+    let Appended { transfer, payer: (payer, payer_balance), payee: (payee, payee_balance), .. } = row;
+    [
+        row.position.into(),
+        transfer.id.0.into(),
+        transfer.payer.0.into(),
+        transfer.payee.0.into(),
+        transfer.amount.minor().into(),
+        row.memo.clone().into(),
+        row.indexed.into(),
+        payer.prev.into(),
+        payer.jump.into(),
+        payer_balance.minor().into(),
+        payer.totals.begun.into(),
+        payer.totals.posted.into(),
+        payer.totals.ended.into(),
+        payee.prev.into(),
+        payee.jump.into(),
+        payee_balance.minor().into(),
+        payee.totals.begun.into(),
+        payee.totals.posted.into(),
+        payee.totals.ended.into(),
+        row.step.number().into(),
+        transfer.moved.minor().into(),
+        row.is_pending().into(),
+        transfer.expires_at.map(|at| at.0).into(),
+        row.settles.into(),
+        row.settled_by.into(),
+    ]
 }
 
 fn written(rows: &[Row]) -> Result<Option<Written>, Error> {

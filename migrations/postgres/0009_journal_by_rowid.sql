@@ -1,0 +1,1 @@
+-- Nothing to do: PostgreSQL keeps rows beside their keys. (SQLite kept the journal's records in the tree of their keys.)
