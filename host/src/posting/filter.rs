@@ -11,8 +11,10 @@ use fastbloom::BloomFilter;
 use ledger_core::{Key, LedgerId};
 use std::sync::{Arc, OnceLock, Weak};
 
-/// How many keys the first layer has room for; each next one has room for four times as many.
+/// How many keys the first layer has room for. Each next one has room for sixteen times as many, up to [`LAYER_MAX`]: a new key is looked for in
+/// each of them.
 const FIRST_LAYER: usize = 1 << 16;
+const LAYER_MAX: usize = 1 << 24;
 const BITS_PER_KEY: usize = 20;
 const HASHES: u32 = 6;
 
@@ -50,7 +52,9 @@ impl Filter {
         if let Some(rest) = place {
             let layers = Arc::new(OnceLock::new());
             filter.stored = Stored::Reading(Arc::clone(&layers));
-            tokio::spawn(read_rest(db.clone(), ledger, rest, Arc::downgrade(&layers)));
+            let packed = tx.fetch_optional(PACKED, vec![ledger.0.into()]).await?;
+            let packed = packed.map_or(Ok(0), |row| row.int("keys"))?;
+            tokio::spawn(read_rest(db.clone(), ledger, rest, Layers::for_keys(packed), Arc::downgrade(&layers)));
         }
         Ok(filter)
     }
@@ -76,14 +80,28 @@ impl Filter {
 }
 
 /// Filters, each for more keys than the one before.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 struct Layers {
     layers: Vec<BloomFilter>,
     /// How many keys the last one has room for still.
     room: usize,
+    /// How many the next one will have room for.
+    next: usize,
+}
+
+impl Default for Layers {
+    fn default() -> Layers {
+        Layers { layers: vec![], room: 0, next: FIRST_LAYER }
+    }
 }
 
 impl Layers {
+    /// With room for so many in the first.
+    fn for_keys(count: i64) -> Layers {
+        let next = usize::try_from(count).unwrap_or_default().max(FIRST_LAYER);
+        Layers { next, ..Layers::default() }
+    }
+
     fn may_have(&self, key: Key) -> bool {
         let hash = hash(key);
         self.layers.iter().rev().any(|layer| layer.contains_hash(hash))
@@ -91,7 +109,8 @@ impl Layers {
 
     fn add(&mut self, key: Key) {
         if self.room == 0 {
-            self.room = FIRST_LAYER << (2 * self.layers.len());
+            self.room = self.next;
+            self.next = (self.room * 16).min(LAYER_MAX);
             self.layers.push(BloomFilter::with_num_bits(self.room * BITS_PER_KEY).hashes(HASHES));
         }
         if let Some(last) = self.layers.last_mut() {
@@ -115,6 +134,7 @@ enum Place {
     Rows { first: u128 },
 }
 
+const PACKED: &str = "select cast(coalesce(sum(keys), 0) as bigint) as keys from key_run where ledger_id = $1";
 const PAGES: &str = "select run, first_key, entries from key_page
  where ledger_id = $1 and (run, first_key) > ($2, $3) order by run, first_key limit $4";
 const ROWS: &str =
@@ -154,8 +174,7 @@ async fn read_some(tx: &mut Tx, ledger: LedgerId, place: Place, into: &mut Layer
 
 /// Reads the rest, a little at a time, for as long as somebody waits for it. What is kept meanwhile is added by whoever keeps it, so
 /// that it does not matter whether it is seen here too.
-async fn read_rest(db: Db, ledger: LedgerId, mut place: Place, whole: Weak<OnceLock<Layers>>) {
-    let mut layers = Layers::default();
+async fn read_rest(db: Db, ledger: LedgerId, mut place: Place, mut layers: Layers, whole: Weak<OnceLock<Layers>>) {
     while whole.strong_count() > 0 {
         let read = match db.begin_read().await {
             Ok(mut tx) => read_some(&mut tx, ledger, place, &mut layers).await,
