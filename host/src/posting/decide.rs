@@ -7,7 +7,7 @@ use super::journal;
 use super::lane::Waiting;
 use super::load::{self, Before, Loaded, Source};
 use super::mint::IdOrder;
-use super::resident::{ById, Resident, Slice, Undo};
+use super::resident::{ById, Mark, Resident, Slice, Undo};
 use super::rows::{AccountRow, Appended, TransferRow};
 use super::{Entry, Failure};
 use crate::engine::{Engine, Posted};
@@ -82,7 +82,8 @@ pub(super) async fn decide(
         now,
     };
     let loaded = load::load(source, before, waiting).await?;
-    (held.unwritten, held.minted) = (held.minted.0 + 1..=loaded.minted.0, loaded.minted);
+    let made = minted.0 + 1..=loaded.minted.0;
+    held.minted = loaded.minted;
     let book = loaded.book(&super::locked(&held.resident));
     let posted = engine.post_here(&book, &loaded.items, now)?;
     drop(book);
@@ -105,13 +106,10 @@ pub(super) async fn decide(
         last_position: changes.position,
         last_id: changes.order.0,
     };
-    let mut behind = match (lag, undo.is_some()) {
-        (Lag::Through, _) => resident.next(usize::MAX, held.head.mark()),
-        // What a companion may take back takes nothing of the sweep with it.
-        (Lag::Behind, true) => Slice { flushed: resident.flushed(), ..Slice::default() },
-        (Lag::Behind, false) => resident.due(held.head.mark()),
-    };
+    let mut behind = rows_behind(&mut resident, lag, undo.is_some(), held.head.mark());
     resident.write_through(changes.governed.iter().copied(), &mut behind);
+    // Not before: what is being written still has the ids that it has, if nothing comes of this batch.
+    held.unwritten = made;
     held.newest = changes.appended.iter().fold(held.newest, |newest, row| newest.max(row.transfer.id.0));
     held.recent.extend(changes.recent.drain(..).map(|row| (row.transfer.id, row)));
     let write = Write {
@@ -131,11 +129,22 @@ pub(super) async fn decide(
     Ok(Decided { outcomes: posted.outcomes, write: Some(write), accepted: changes.accepted, undo })
 }
 
+/// The rows that follow with a batch that ends here.
+fn rows_behind(resident: &mut Resident, lag: Lag, may_be_taken_back: bool, head: Mark) -> Slice {
+    match lag {
+        Lag::Through => resident.next(usize::MAX, head),
+        // What a companion may take back takes nothing of the sweep with it.
+        Lag::Behind if may_be_taken_back => Slice { flushed: resident.flushed(), ..Slice::default() },
+        Lag::Behind => resident.due(head),
+    }
+}
+
 impl Held {
     /// Takes back a batch that was decided last.
     pub(super) fn take_back(&mut self, (head, undo): (Head, Undo), write: &Write) {
         super::locked(&self.resident).restore(undo);
         self.head = head;
+        self.unwritten = NO_IDS;
         self.forget_recent(write);
     }
 

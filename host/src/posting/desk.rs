@@ -67,8 +67,10 @@ impl Desk {
             Claim::Shared => {
                 if held.is_none() {
                     let mut tx = self.db.begin_read_here().await?;
-                    self.hold(held, &mut tx, &row, None).await?;
+                    let mut fresh = None;
+                    self.hold(&mut fresh, &mut tx, &row, None).await?;
                     self.know_keys(&mut tx).await?;
+                    *held = fresh;
                 }
                 Ok(Standing::Shared)
             }

@@ -10,6 +10,7 @@ use crate::store::{Db, Error, Row, Tx};
 use fastbloom::BloomFilter;
 use ledger_core::{Key, LedgerId};
 use std::sync::{Arc, OnceLock, Weak};
+use std::time::Duration;
 
 /// How many keys the first layer has room for. Each next one has room for sixteen times as many, up to [`LAYER_MAX`]: a new key is looked for in
 /// each of them.
@@ -140,6 +141,9 @@ const PAGES: &str = "select run, first_key, entries from key_page
 const ROWS: &str =
     "select key_digest from idempotency where ledger_id = $1 and key_digest >= $2 order by key_digest limit $3";
 
+/// Before it is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Pages and rows read by one statement.
 const PAGES_MAX: usize = 256;
 const ROWS_MAX: usize = 8_192;
@@ -188,12 +192,10 @@ async fn read_rest(db: Db, ledger: LedgerId, mut place: Place, mut layers: Layer
                 }
                 return;
             }
+            // Until it can be read, keys are looked up one by one.
             Err(error) => {
-                tracing::warn!(
-                    error = &error as &dyn std::error::Error,
-                    "posting: keys are looked up one by one, because they could not be read"
-                );
-                return;
+                tracing::warn!(error = &error as &dyn std::error::Error, "posting: stored keys could not be read");
+                tokio::time::sleep(PAUSE).await;
             }
         }
     }

@@ -148,8 +148,8 @@ impl Keys {
             *done += rows.len();
             return KeySlice { rows, ..KeySlice::default() };
         };
-        // Whole pages, but for the last.
-        let count = if most >= rest.len() { rest.len() } else { most / PAGE_KEYS * PAGE_KEYS };
+        // Whole pages, but for the last, and not none for ever.
+        let count = most.next_multiple_of(PAGE_KEYS).min(rest.len());
         let pages = rest[..count].chunks(PAGE_KEYS).map(|keys| Page::of(run, keys)).collect();
         *done += count;
         KeySlice { pages, ..KeySlice::default() }

@@ -2,6 +2,7 @@
 
 use super::idempotency::Kept;
 use crate::store::{Error, Row, Tx, Value};
+use const_format::concatcp;
 use ledger_core::{Key, LedgerId};
 
 /// How many keys a page has: so many that the rows of pages cost little, and so few that a page is read in no time.
@@ -92,22 +93,25 @@ fn take_some<'p>(rest: &mut &'p [u8]) -> Option<&'p [u8]> {
     Some(bytes)
 }
 
-/// In each run, the page in which the key is, if it is there.
-const PAGES: &str = "select $key as key_digest,
-        (select p.entries from key_page p
-         where p.ledger_id = r.ledger_id and p.run = r.run and p.first_key <= $key order by p.first_key desc limit 1) as entries
- from key_run r where r.ledger_id = $1";
+/// In each run there is one page in which the key is, if it is there. Only a page that has its bytes is sent.
+const PAGES: &str = "select f.key_digest, f.entries
+ from (select $key as key_digest,
+              (select p.entries from key_page p
+               where p.ledger_id = r.ledger_id and p.run = r.run and p.first_key <= $key order by p.first_key desc limit 1) as entries
+       from key_run r where r.ledger_id = $1) f";
+const PAGES_SQLITE: &str = concatcp!(PAGES, " where instr(f.entries, f.key_digest) > 0");
+const PAGES_POSTGRES: &str = concatcp!(PAGES, " where position(uuid_send(f.key_digest) in f.entries) > 0");
 
 /// Those of these keys that are in runs.
 pub(super) async fn load(tx: &mut Tx, ledger: LedgerId, keys: &[Value]) -> Result<Vec<Kept>, Error> {
-    let rows = tx.fetch_for_each(PAGES, &[ledger.0.into()], keys).await?;
+    let sql = if matches!(tx, Tx::Postgres { .. }) { PAGES_POSTGRES } else { PAGES_SQLITE };
+    let rows = tx.fetch_for_each(sql, &[ledger.0.into()], keys).await?;
     rows.iter().filter_map(|row| found(row).transpose()).collect()
 }
 
 fn found(row: &Row) -> Result<Option<Kept>, Error> {
     let key = Key(row.id("key_digest")?);
-    let Some(page) = row.optional_bytes("entries")? else { return Ok(None) };
-    for entry in entries(&page) {
+    for entry in entries(&row.bytes("entries")?) {
         let Entry { key: found, transfer, at, refusal } = entry?;
         if found == key {
             return Kept::stored(key, transfer, at, refusal).map(Some);

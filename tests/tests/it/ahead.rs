@@ -10,7 +10,7 @@ use ledger_core::{
     TransferKind,
 };
 use std::collections::HashSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const CAROL: AccountId = AccountId(3);
 const DAVID: AccountId = AccountId(4);
@@ -165,6 +165,40 @@ async fn keys_of_a_batch_that_is_being_written_wait_for_it(engine: Engine) {
         assert!(matches!(second, Ok(Receipt::Repeated(transfer)) if transfer.id == *first), "{second:?}");
     }
     room.posting.close().await;
+    room.prove().await;
+}
+
+#[tokio::test]
+async fn the_key_of_a_hold_is_answered_again_and_again_on_sqlite() {
+    the_key_of_a_hold_is_answered_again_and_again(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn the_key_of_a_hold_is_answered_again_and_again_on_postgres() {
+    the_key_of_a_hold_is_answered_again_and_again(Engine::Postgres).await;
+}
+
+/// A host that has just taken the ledger is asked for the keys of holds, and for nothing else: nobody waits for a write that there is not.
+async fn the_key_of_a_hold_is_answered_again_and_again(engine: Engine) {
+    let room = Room::on(engine, clock()).await;
+    let hold = |key: &str| {
+        let Command::Create(create) = pay(key, ALICE, BOB, 1).command else { panic!("it begins a transfer") };
+        Entry::new(Command::Create(Create { kind: TransferKind::Hold, ..create }), "").minted()
+    };
+    let held = ["first", "second"].map(hold).to_vec();
+    let held: Vec<TransferId> = room.submit(held).await.unwrap().iter().map(id_of).collect();
+    room.posting.close().await;
+
+    let host = Posting::new(room.db.clone(), engine::Engine::load(COMPONENT).unwrap(), clock());
+    let begun = Instant::now();
+    for _ in 0..3 {
+        for (key, id) in ["first", "second"].into_iter().zip(&held) {
+            let again = room.post_by(&host, hold(key)).await.unwrap();
+            assert!(matches!(again, Ok(Receipt::Repeated(transfer)) if transfer.id == *id), "{again:?}");
+        }
+    }
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    host.close().await;
     room.prove().await;
 }
 

@@ -198,6 +198,12 @@ async fn each_byte_of_a_page_counts(engine: Engine) {
         format!("update key_page set run = {} where run = {run}", run + 1_000_000),
         format!("update key_page set first_key = {nobody} where first_key = {}", tamper.id(first)),
         format!("delete from key_page where first_key = {}", tamper.id(first)),
+        format!(
+            "insert into key_page select ledger_id, run, {}, {} from key_page_copy where first_key = {}",
+            tamper.id(first + 1),
+            if engine == Engine::Sqlite { "x''" } else { "''::bytea" },
+            tamper.id(first)
+        ),
         format!("insert into key_run select ledger_id, {}, keys from key_run_copy where run = {run}", run + 1_000_000),
         format!("update key_run set ledger_id = {nobody}"),
         format!("update key_page set ledger_id = {nobody}"),

@@ -160,6 +160,9 @@ impl Replay<'_> {
                 *counts.entry(run).or_default() += 1;
                 self.decider.keys.meet(&Stored { key, transfer, at, refusal }, found)?;
             }
+            if expected.is_some() {
+                return Err(fault(of_run(run), "a page of it is empty: a retry could happen again"));
+            }
             Ok(ControlFlow::Continue(()))
         };
         tx.scan(PAGES, &[self.id().0.into()], each).await?;
