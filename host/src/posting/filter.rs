@@ -45,7 +45,6 @@ impl Filter {
     /// When the database fails.
     pub(super) async fn read(db: &Db, tx: &mut Tx, ledger: LedgerId) -> Result<Filter, Error> {
         let mut filter = Filter { kept: Layers::default(), stored: Stored::Read };
-        in_order(tx).await?;
         let mut place = Some(Place::Pages { run: -1, first: 0 });
         for _ in 0..2 {
             let Some(next) = place else { break };
@@ -149,15 +148,6 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PAGES_MAX: usize = 256;
 const ROWS_MAX: usize = 8_192;
 
-/// Has PostgreSQL read the tables in the order of their keys for the rest of this transaction. A table that was never analyzed is taken to have few rows
-/// of a ledger: it would read and sort all that are left for each of the statements.
-async fn in_order(tx: &mut Tx) -> Result<(), Error> {
-    if let Tx::Postgres { .. } = tx {
-        tx.execute("set local enable_sort = off", vec![]).await?;
-    }
-    Ok(())
-}
-
 /// Reads one statement's worth, and tells where to go on; none when that was all.
 async fn read_some(tx: &mut Tx, ledger: LedgerId, place: Place, into: &mut Layers) -> Result<Option<Place>, Error> {
     match place {
@@ -191,10 +181,7 @@ async fn read_some(tx: &mut Tx, ledger: LedgerId, place: Place, into: &mut Layer
 async fn read_rest(db: Db, ledger: LedgerId, mut place: Place, mut layers: Layers, whole: Weak<OnceLock<Layers>>) {
     while whole.strong_count() > 0 {
         let read = match db.begin_read().await {
-            Ok(mut tx) => match in_order(&mut tx).await {
-                Ok(()) => read_some(&mut tx, ledger, place, &mut layers).await,
-                Err(error) => Err(error),
-            },
+            Ok(mut tx) => read_some(&mut tx, ledger, place, &mut layers).await,
             Err(error) => Err(error),
         };
         match read {
