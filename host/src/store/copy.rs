@@ -1,5 +1,5 @@
-//! Adding very many rows to PostgreSQL: a `copy … from stdin` in its binary form, of rows that were packed before. It takes the database
-//! half of the time of the same rows in a statement, which has to be taken apart and put together again as rows.
+//! Adding very many rows to PostgreSQL: a `copy … from stdin` in its binary form, of rows that were packed before. A statement has to take
+//! its arrays apart and put them together again as rows, which a copy spares the database.
 
 use super::{Error, Tx, Value};
 use sqlx::PgConnection;

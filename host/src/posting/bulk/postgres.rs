@@ -106,7 +106,7 @@ const WRITE_WITH_WINDOWS: &str = formatcp!(
      select lease_wanted from head"
 );
 
-/// The same for a single new row, without arrays: to take 25 of them apart takes longer than to write it.
+/// The same for a single new row, without 25 arrays to be taken apart.
 const WRITE_ONE: &str = formatcp!(
     "{HEAD}, step as (
         insert into transfer (ledger_id, seq, at, {COLUMNS})
