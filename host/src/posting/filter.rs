@@ -1,28 +1,22 @@
 //! Which keys the database may have: whether one is new can mostly be said without asking it.
 //!
-//! A new key is what nearly every command brings, and to look it up in the database would cost more than to decide its transfer. A Bloom
-//! filter says of most of them that they were never kept; the others are looked for. It takes 20 bits for each key, and errs for 1 in
-//! 3,000. What a ledger has stored is read into it when a lane takes the ledger: a little at once, a lot beside the first batches,
-//! which look every key up until then.
+//! A new key is what nearly every command brings, and to look it up in the database would cost more than to decide its transfer. A filter
+//! (`blocks.rs`) says of most of them that they were never kept; the others are looked for. It takes three bytes for each key. What a ledger
+//! has stored is read into it when a lane takes the ledger: a little at once, a lot beside the first batches. Until then few keys are
+//! looked up, and many wait for it.
 
+use super::blocks::Blocks;
 use super::pages;
-use crate::store::{Db, Error, Row, Tx};
-use fastbloom::BloomFilter;
+use crate::store::{Db, Error, Tx};
 use ledger_core::{Key, LedgerId};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
-
-/// How many keys the first layer has room for. Each next one has room for sixteen times as many, up to [`LAYER_MAX`]: a new key is looked for in
-/// each of them.
-const FIRST_LAYER: usize = 1 << 16;
-const LAYER_MAX: usize = 1 << 24;
-const BITS_PER_KEY: usize = 20;
-const HASHES: u32 = 6;
+use tokio::sync::SetOnce;
 
 /// Keys of one ledger that may be stored.
 #[derive(Default, Debug)]
 pub(super) struct Filter {
-    kept: Layers,
+    kept: Blocks,
     /// Those that were stored before.
     stored: Stored,
 }
@@ -35,8 +29,11 @@ enum Stored {
     /// All are in `kept`.
     Read,
     /// They are being read.
-    Reading(Arc<OnceLock<Layers>>),
+    Reading(Arc<SetOnce<Blocks>>),
 }
+
+/// Statements that are waited for when a ledger is taken.
+const AT_ONCE: usize = 4;
 
 impl Filter {
     /// Of the keys that the database has now and those that are [added](Filter::add): whatever is kept from now on must be.
@@ -44,20 +41,19 @@ impl Filter {
     /// # Errors
     /// When the database fails.
     pub(super) async fn read(db: &Db, tx: &mut Tx, ledger: LedgerId) -> Result<Filter, Error> {
-        let mut filter = Filter { kept: Layers::default(), stored: Stored::Read };
-        let mut place = Some(Place::Pages { run: -1, first: 0 });
-        for _ in 0..2 {
-            let Some(next) = place else { break };
-            place = read_some(tx, ledger, next, &mut filter.kept).await?;
+        let packed = tx.fetch_optional(PACKED, vec![ledger.0.into()]).await?;
+        let packed = packed.map_or(Ok(0), |row| row.int("keys"))?;
+        let kept = Blocks::for_keys(usize::try_from(packed).unwrap_or_default());
+        let mut reading = Reading { ledger, kept, next: Some(Place::Runs { after: -1 }) };
+        for _ in 0..AT_ONCE {
+            reading.go_on(tx).await?;
         }
-        if let Some(rest) = place {
-            let layers = Arc::new(OnceLock::new());
-            filter.stored = Stored::Reading(Arc::clone(&layers));
-            let packed = tx.fetch_optional(PACKED, vec![ledger.0.into()]).await?;
-            let packed = packed.map_or(Ok(0), |row| row.int("keys"))?;
-            tokio::spawn(read_rest(db.clone(), ledger, rest, Layers::for_keys(packed), Arc::downgrade(&layers)));
+        if reading.next.is_none() {
+            return Ok(Filter { kept: reading.kept, stored: Stored::Read });
         }
-        Ok(filter)
+        let whole = Arc::new(SetOnce::new());
+        tokio::spawn(reading.to_the_end(db.clone(), Arc::downgrade(&whole)));
+        Ok(Filter { kept: Blocks::default(), stored: Stored::Reading(whole) })
     }
 
     /// Whether the stored keys were read, or are being read.
@@ -65,11 +61,19 @@ impl Filter {
         !matches!(self.stored, Stored::Unknown)
     }
 
+    /// What is being read of the stored keys, while it is.
+    pub(super) fn being_read(&self) -> Option<Arc<SetOnce<Blocks>>> {
+        match &self.stored {
+            Stored::Reading(blocks) if !blocks.initialized() => Some(Arc::clone(blocks)),
+            _ => None,
+        }
+    }
+
     /// Whether this key may be stored, or was added. False is certain.
     pub(super) fn may_have(&self, key: Key) -> bool {
         let stored = match &self.stored {
             Stored::Read => false,
-            Stored::Reading(layers) => layers.get().is_none_or(|layers| layers.may_have(key)),
+            Stored::Reading(blocks) => blocks.get().is_none_or(|blocks| blocks.may_have(key)),
             Stored::Unknown => true,
         };
         stored || self.kept.may_have(key)
@@ -80,147 +84,119 @@ impl Filter {
     }
 }
 
-/// Filters, each for more keys than the one before.
-#[derive(Debug)]
-struct Layers {
-    layers: Vec<BloomFilter>,
-    /// How many keys the last one has room for still.
-    room: usize,
-    /// How many the next one will have room for.
-    next: usize,
+/// The stored keys of a ledger, as far as they were read.
+struct Reading {
+    ledger: LedgerId,
+    kept: Blocks,
+    /// Where reading continues; none at the end.
+    next: Option<Place>,
 }
 
-impl Default for Layers {
-    fn default() -> Layers {
-        Layers { layers: vec![], room: 0, next: FIRST_LAYER }
-    }
-}
-
-impl Layers {
-    /// With room for so many in the first.
-    fn for_keys(count: i64) -> Layers {
-        let next = usize::try_from(count).unwrap_or_default().max(FIRST_LAYER);
-        Layers { next, ..Layers::default() }
-    }
-
-    fn may_have(&self, key: Key) -> bool {
-        let hash = hash(key);
-        self.layers.iter().rev().any(|layer| layer.contains_hash(hash))
-    }
-
-    fn add(&mut self, key: Key) {
-        if self.room == 0 {
-            self.room = self.next;
-            self.next = (self.room * 16).min(LAYER_MAX);
-            self.layers.push(BloomFilter::with_num_bits(self.room * BITS_PER_KEY).hashes(HASHES));
-        }
-        if let Some(last) = self.layers.last_mut() {
-            last.insert_hash(hash(key));
-        }
-        self.room -= 1;
-    }
-}
-
-/// A key is the digest of a text: any bits of it are as good as a hash.
-fn hash(key: Key) -> u64 {
-    u64::try_from(key.0 >> 64).expect("it is the upper half")
-}
-
-/// Where reading continues.
 #[derive(Clone, Copy)]
 enum Place {
-    /// After this page.
+    /// After this run.
+    Runs { after: i64 },
+    /// From this key on, in the pages of a run that has no prefixes.
     Pages { run: i64, first: u128 },
     /// From this key on, among those that have rows.
     Rows { first: u128 },
 }
 
 const PACKED: &str = "select cast(coalesce(sum(keys), 0) as bigint) as keys from key_run where ledger_id = $1";
-const PAGES: &str = "select run, first_key, entries from key_page
- where ledger_id = $1 and (run, first_key) > ($2, $3) order by run, first_key limit $4";
+const RUN: &str =
+    "select r.run, p.prefixes from key_run r left join key_prefix p on p.ledger_id = r.ledger_id and p.run = r.run
+ where r.ledger_id = $1 and r.run > $2 order by r.run limit 1";
+const PAGES: &str = "select first_key, entries from key_page
+ where ledger_id = $1 and run = $2 and first_key >= $3 order by first_key limit $4";
 const ROWS: &str =
     "select key_digest from idempotency where ledger_id = $1 and key_digest >= $2 order by key_digest limit $3";
-
-/// Before it is tried again.
-const PAUSE: Duration = Duration::from_secs(1);
 
 /// Pages and rows read by one statement.
 const PAGES_MAX: usize = 256;
 const ROWS_MAX: usize = 8_192;
 
-/// Reads one statement's worth, and tells where to go on; none when that was all.
-async fn read_some(tx: &mut Tx, ledger: LedgerId, place: Place, into: &mut Layers) -> Result<Option<Place>, Error> {
-    match place {
-        Place::Pages { run, first } => {
-            let limit = i64::try_from(PAGES_MAX).unwrap_or(i64::MAX);
-            let rows = tx.fetch_all(PAGES, vec![ledger.0.into(), run.into(), first.into(), limit.into()]).await?;
-            for row in &rows {
-                let entries = row.bytes("entries")?;
-                pages::entries(&entries).try_for_each(|entry| entry.map(|entry| into.add(entry.key)))?;
-            }
-            let last = rows.last().filter(|_| rows.len() == PAGES_MAX);
-            let after = |row: &Row| Ok(Place::Pages { run: row.int("run")?, first: row.id("first_key")? });
-            Ok(Some(last.map_or(Ok::<_, Error>(Place::Rows { first: 0 }), after)?))
-        }
-        Place::Rows { first } => {
-            let limit = i64::try_from(ROWS_MAX).unwrap_or(i64::MAX);
-            let rows = tx.fetch_all(ROWS, vec![ledger.0.into(), first.into(), limit.into()]).await?;
-            let mut last = first;
-            for row in &rows {
-                last = row.id("key_digest")?;
-                into.add(Key(last));
-            }
-            let next = if rows.len() == ROWS_MAX { last.checked_add(1) } else { None };
-            Ok(next.map(|first| Place::Rows { first }))
-        }
-    }
-}
+/// Bytes of prefixes that are added before others have their turn.
+const PREFIXES_MAX: usize = 5 * 65_536;
 
-/// Reads the rest, a little at a time, for as long as somebody waits for it. What is kept meanwhile is added by whoever keeps it, so
-/// that it does not matter whether it is seen here too.
-async fn read_rest(db: Db, ledger: LedgerId, mut place: Place, mut layers: Layers, whole: Weak<OnceLock<Layers>>) {
-    while whole.strong_count() > 0 {
-        let read = match db.begin_read().await {
-            Ok(mut tx) => read_some(&mut tx, ledger, place, &mut layers).await,
-            Err(error) => Err(error),
+/// Before it is tried again.
+const PAUSE: Duration = Duration::from_secs(1);
+
+impl Reading {
+    /// Reads what one statement gives.
+    async fn go_on(&mut self, tx: &mut Tx) -> Result<(), Error> {
+        self.next = match self.next {
+            None => None,
+            Some(Place::Runs { after }) => Some(self.run(tx, after).await?),
+            Some(Place::Pages { run, first }) => Some(self.pages(tx, run, first).await?),
+            Some(Place::Rows { first }) => self.rows(tx, first).await?,
         };
-        match read {
-            Ok(Some(next)) => place = next,
-            Ok(None) => {
-                if let Some(whole) = whole.upgrade() {
-                    let _ = whole.set(layers);
-                }
-                return;
-            }
+        Ok(())
+    }
+
+    async fn run(&mut self, tx: &mut Tx, after: i64) -> Result<Place, Error> {
+        let Some(row) = tx.fetch_optional(RUN, vec![self.ledger.0.into(), after.into()]).await? else {
+            return Ok(Place::Rows { first: 0 });
+        };
+        let run = row.int("run")?;
+        let Some(prefixes) = row.optional_bytes("prefixes")? else { return Ok(Place::Pages { run, first: 0 }) };
+        for some in prefixes.chunks(PREFIXES_MAX) {
+            self.kept.add_stored(some);
+            tokio::task::yield_now().await;
+        }
+        Ok(Place::Runs { after: run })
+    }
+
+    async fn pages(&mut self, tx: &mut Tx, run: i64, first: u128) -> Result<Place, Error> {
+        let limit = i64::try_from(PAGES_MAX).unwrap_or(i64::MAX);
+        let rows = tx.fetch_all(PAGES, vec![self.ledger.0.into(), run.into(), first.into(), limit.into()]).await?;
+        for row in &rows {
+            let entries = row.bytes("entries")?;
+            pages::entries(&entries).try_for_each(|entry| entry.map(|entry| self.kept.add(entry.key)))?;
+        }
+        let last = rows.last().filter(|_| rows.len() == PAGES_MAX).map(|row| row.id("first_key")).transpose()?;
+        let next = last.and_then(|last| last.checked_add(1));
+        Ok(next.map_or(Place::Runs { after: run }, |first| Place::Pages { run, first }))
+    }
+
+    async fn rows(&mut self, tx: &mut Tx, first: u128) -> Result<Option<Place>, Error> {
+        let limit = i64::try_from(ROWS_MAX).unwrap_or(i64::MAX);
+        let rows = tx.fetch_all(ROWS, vec![self.ledger.0.into(), first.into(), limit.into()]).await?;
+        let mut last = first;
+        for row in &rows {
+            last = row.id("key_digest")?;
+            self.kept.add(Key(last));
+        }
+        let next = if rows.len() == ROWS_MAX { last.checked_add(1) } else { None };
+        Ok(next.map(|first| Place::Rows { first }))
+    }
+
+    /// Reads the rest, a little at a time, for as long as somebody waits for it. What is kept meanwhile is added by whoever keeps it, so
+    /// that it does not matter whether it is seen here too.
+    async fn to_the_end(mut self, db: Db, whole: Weak<SetOnce<Blocks>>) {
+        while whole.strong_count() > 0 && self.next.is_some() {
+            let read = match db.begin_read().await {
+                Ok(mut tx) => self.go_on(&mut tx).await,
+                Err(error) => Err(error),
+            };
             // Until it can be read, keys are looked up one by one.
-            Err(error) => {
+            if let Err(error) = read {
                 tracing::warn!(error = &error as &dyn std::error::Error, "posting: stored keys could not be read");
                 tokio::time::sleep(PAUSE).await;
             }
+        }
+        if let Some(whole) = whole.upgrade() {
+            let _ = whole.set(self.kept);
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Filter, Layers, Stored};
+    use super::Filter;
     use ledger_core::Key;
-
-    fn key(number: u64) -> Key {
-        crate::posting::key(7, &number.to_string())
-    }
-
-    #[test]
-    fn every_key_that_was_added_may_be_there_and_few_others() {
-        let mut filter = Filter { kept: Layers::default(), stored: Stored::Read };
-        (0..300_000).for_each(|number| filter.add(key(number)));
-        assert!((0..300_000).all(|number| filter.may_have(key(number))));
-        let wrong = (300_000..400_000).filter(|number| filter.may_have(key(*number))).count();
-        assert!(wrong < 200, "{wrong} of 100,000");
-    }
 
     #[test]
     fn what_nobody_read_may_be_there() {
-        assert!(Filter::default().may_have(key(1)));
+        assert!(Filter::default().may_have(Key(1)));
     }
 }

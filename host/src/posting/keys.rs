@@ -3,6 +3,7 @@
 //! They are written in the sweeps of `resident.rs`. The keys of a sweep become rows when they are few; when they are many they become a
 //! run, sorted and packed (`pages.rs`), so that what a ledger under load keeps is written at the end of a tree and not all over it.
 
+use super::blocks;
 use super::filter::Filter;
 use super::idempotency::Kept;
 use super::pages::{PAGE_KEYS, Page, Run};
@@ -157,7 +158,9 @@ impl Keys {
 
     /// The run that the sweep becomes, to be written with the last of its accounts and keys.
     pub(super) fn run(&self) -> Option<Run> {
-        self.sweep.run.map(|run| Run { run, keys: i64::try_from(self.sweep.keys.len()).unwrap_or(i64::MAX) })
+        let Sweep { keys, run, .. } = &self.sweep;
+        let prefixes = || blocks::prefixes(keys.iter().map(|kept| kept.key));
+        run.map(|run| Run { run, keys: i64::try_from(keys.len()).unwrap_or(i64::MAX), prefixes: prefixes() })
     }
 
     /// Forgets the fresh ones but for the first so many.

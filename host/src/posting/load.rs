@@ -14,6 +14,7 @@ use ledger_core::{Account, AccountId, Command, Item, Key, LedgerId, Timestamp, T
 use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
+use std::time::Duration;
 
 /// What was loaded for a batch.
 #[derive(Debug)]
@@ -117,8 +118,21 @@ pub(super) fn entries(waiting: &[Waiting]) -> impl Iterator<Item = &Entry> {
     waiting.iter().flat_map(|waiting| &waiting.entries)
 }
 
+/// Keys that are searched in every run of a large ledger while it is being read which ones there are. For more than these the end of that
+/// is waited for, which comes sooner.
+const SEARCHED_MAX: usize = 64;
+
+/// How long it is waited for.
+const KNOWN_WITHIN: Duration = Duration::from_secs(1);
+
 /// What earlier batches kept of the commands' keys.
 async fn keys(source: &mut Source<'_>, before: Before<'_>, items: &[Item]) -> Result<ById<Key, Kept>, Error> {
+    let being_read = super::locked(before.resident).keys.filter.being_read();
+    if let Some(being_read) = being_read
+        && items.iter().filter_map(|item| key_of(&item.command)).nth(SEARCHED_MAX).is_some()
+    {
+        let _ = tokio::time::timeout(KNOWN_WITHIN, being_read.wait()).await;
+    }
     let (mut kept, mut unknown) = (ById::default(), vec![]);
     {
         let resident = super::locked(before.resident);

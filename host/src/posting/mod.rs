@@ -17,7 +17,7 @@
 //!
 //! - Nothing here decides about money: the component does.
 //! - This is the only writer of `ledger`, `journal`, `account`, `account_window`, `transfer`, `idempotency`,
-//!   `key_run` and `key_page`.
+//!   `key_run`, `key_page` and `key_prefix`.
 //! - Nobody is answered before the commit. When a commit's fate is unknown, the hash of its journal record tells, as soon as the
 //!   database can be asked; a caller that cannot wait so long is told that posting is not available, and its key is good for a retry.
 
@@ -30,6 +30,7 @@ mod lease; // one host alone, or several in turn
 mod resident; // accounts in memory, and writing them behind
 mod keys; // keys in memory, and writing them behind
 mod filter; // which keys the database may have
+mod blocks; // the same of any keys, in little memory
 mod durable; // what others may see of them
 mod follow; // what other hosts posted meanwhile
 mod recover; // what was not written behind before a crash

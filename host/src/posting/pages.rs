@@ -1,4 +1,5 @@
-//! Keys as they are packed when there are many: in runs, sorted, some in each page. The tables are `key_run` and `key_page`.
+//! Keys as they are packed when there are many: in runs, sorted, some in each page. The tables are `key_run`, `key_page` and
+//! `key_prefix`.
 
 use super::idempotency::Kept;
 use crate::store::{Error, Row, Tx, Value};
@@ -17,11 +18,13 @@ pub(super) struct Page {
 }
 
 /// A run of which the last is written, and the last account of the sweep that it belongs to: from here on it is what keeps its keys.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Run {
     pub(super) run: i64,
     /// How many keys it has.
     pub(super) keys: i64,
+    /// Of each of them.
+    pub(super) prefixes: Vec<u8>,
 }
 
 impl Page {

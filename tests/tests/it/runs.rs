@@ -109,6 +109,30 @@ async fn packed_keys_are_found_again(engine: Engine) {
 }
 
 #[tokio::test]
+async fn packed_keys_without_prefixes_are_found_again_on_sqlite() {
+    packed_keys_without_prefixes_are_found_again(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn packed_keys_without_prefixes_are_found_again_on_postgres() {
+    packed_keys_without_prefixes_are_found_again(Engine::Postgres).await;
+}
+
+/// Runs from before prefixes were stored, beside others.
+async fn packed_keys_without_prefixes_are_found_again(engine: Engine) {
+    let room = Room::paced(engine, clock(), pace()).await;
+    let answers = load(&room, 12).await;
+    room.posting.close().await;
+    let older = "delete from key_prefix where run in (select run from key_prefix order by run limit 2)";
+    assert_eq!(room.db.execute(older, vec![]).await.unwrap(), 2);
+    room.prove().await;
+    let host = room.another(&room.db, pace());
+    asked_again(&room, &host, &answers).await;
+    host.close().await;
+    room.prove().await;
+}
+
+#[tokio::test]
 async fn a_run_that_a_host_left_unfinished_is_kept_anew_on_sqlite() {
     a_run_that_a_host_left_unfinished_is_kept_anew(Engine::Sqlite).await;
 }
@@ -156,6 +180,32 @@ async fn each_byte_of_a_page_counts_on_postgres() {
     each_byte_of_a_page_counts(Engine::Postgres).await;
 }
 
+const TABLES: [&str; 3] = ["key_run", "key_page", "key_prefix"];
+
+/// What was changed of the prefixes of this run and not noticed.
+async fn each_byte_of_the_prefixes_counts(tamper: &Tamper, run: i64) -> Vec<String> {
+    let stored = tamper.db.fetch_optional("select prefixes from key_prefix where run = $1", vec![run.into()]).await;
+    let right = stored.unwrap().unwrap().bytes("prefixes").unwrap();
+    let put = async |prefixes: Vec<u8>| {
+        tamper.change("update key_prefix set prefixes = $1 where run = $2", vec![prefixes.into(), run.into()]).await;
+    };
+    let mut missed = vec![];
+    for at in (0..right.len()).step_by(53) {
+        let mut wrong = right.clone();
+        wrong[at] ^= 1 << (at % 8);
+        put(wrong).await;
+        missed.extend(tamper.fault().await.is_none().then(|| format!("byte {at} of the prefixes")));
+    }
+    for wrong in [vec![], right[..right.len() - 5].to_vec(), [&right[..], &right[..5]].concat()] {
+        let length = wrong.len();
+        put(wrong).await;
+        missed.extend(tamper.fault().await.is_none().then(|| format!("{length} bytes of prefixes")));
+    }
+    put(right).await;
+    tamper.sound().await;
+    missed
+}
+
 /// A packed key that is changed, lost or not where it is looked for would let a retry happen again.
 async fn each_byte_of_a_page_counts(engine: Engine) {
     let room = Room::paced(engine, clock(), pace()).await;
@@ -185,8 +235,9 @@ async fn each_byte_of_a_page_counts(engine: Engine) {
     }
     put(right).await;
     tamper.sound().await;
+    missed.extend(each_byte_of_the_prefixes_counts(&tamper, run).await);
 
-    for table in ["key_run", "key_page"] {
+    for table in TABLES {
         tamper.run(&format!("create table {table}_copy as select * from {table}")).await;
     }
     let nobody = tamper.id(Key(5).0);
@@ -207,10 +258,12 @@ async fn each_byte_of_a_page_counts(engine: Engine) {
         format!("insert into key_run select ledger_id, {}, keys from key_run_copy where run = {run}", run + 1_000_000),
         format!("update key_run set ledger_id = {nobody}"),
         format!("update key_page set ledger_id = {nobody}"),
+        format!("update key_prefix set ledger_id = {nobody}"),
+        format!("update key_prefix set run = {} where run = {run}", run + 1_000_000),
     ] {
         tamper.run(&change).await;
         missed.extend(tamper.fault().await.is_none().then_some(change));
-        for table in ["key_run", "key_page"] {
+        for table in TABLES {
             tamper.run(&format!("delete from {table}; insert into {table} select * from {table}_copy")).await;
         }
     }

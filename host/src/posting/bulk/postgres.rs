@@ -77,6 +77,9 @@ const PARTS: &str = formatcp!(
      ), run as (
         insert into key_run (ledger_id, run, keys)
         select head.ledger_id, u.* from head, unnest($68::bigint[], $69::bigint[]) u
+     ), prefixes as (
+        insert into key_prefix (ledger_id, run, prefixes)
+        select head.ledger_id, u.* from head, unnest($68::bigint[], $70::bytea[]) u
      )"
 );
 
@@ -86,21 +89,21 @@ const WRITE: &str = formatcp!("{PARTS} select lease_wanted from head");
 /// single transfer would wait for that.
 const WRITE_NEW: &str = formatcp!("{NEW} select lease_wanted from head");
 
-/// The same for a batch that changes windows, which few do: $70–$79 are those that there are, $80–$82 name those that were taken away.
+/// The same for a batch that changes windows, which few do: $71–$80 are those that there are, $81–$83 name those that were taken away.
 const WRITE_WITH_WINDOWS: &str = formatcp!(
     "{PARTS}, windows as (
         insert into account_window (ledger_id, account_id, direction, period, max_amount, max_count,
                                     used_amount, used_count, began, since, utc_offset)
         select head.ledger_id, u.*
-        from head, unnest($70::uuid[], $71::bigint[], $72::bigint[], $73::bigint[], $74::bigint[], $75::bigint[], $76::bigint[],
-                          $77::bigint[], $78::bigint[], $79::bigint[]) u
+        from head, unnest($71::uuid[], $72::bigint[], $73::bigint[], $74::bigint[], $75::bigint[], $76::bigint[], $77::bigint[],
+                          $78::bigint[], $79::bigint[], $80::bigint[]) u
         on conflict (ledger_id, account_id, direction, period) do update set
             max_amount = excluded.max_amount, max_count = excluded.max_count, used_amount = excluded.used_amount,
             used_count = excluded.used_count, began = excluded.began, since = excluded.since,
             utc_offset = excluded.utc_offset
      ), gone as (
         delete from account_window w
-        using head, unnest($80::uuid[], $81::bigint[], $82::bigint[]) u(account_id, direction, period)
+        using head, unnest($81::uuid[], $82::bigint[], $83::bigint[]) u(account_id, direction, period)
         where w.ledger_id = head.ledger_id and w.account_id = u.account_id and w.direction = u.direction and w.period = u.period
      )
      select lease_wanted from head"
@@ -324,7 +327,7 @@ fn window_columns(write: &Write) -> Vec<Column> {
     columns
 }
 
-fn key_columns(KeySlice { rows: keys, pages, run }: &KeySlice) -> [Column; 10] {
+fn key_columns(KeySlice { rows: keys, pages, run }: &KeySlice) -> [Column; 11] {
     let (commands, verdicts) = keys.iter().map(|kept| kept.refusal_bytes().unzip()).unzip();
     [
         Column::ids(keys.iter().map(|kept| kept.key.0)),
@@ -337,5 +340,6 @@ fn key_columns(KeySlice { rows: keys, pages, run }: &KeySlice) -> [Column; 10] {
         Column::Bytes(pages.iter().map(|page| page.entries.clone()).collect()),
         Column::Ints(run.iter().map(|run| run.run).collect()),
         Column::Ints(run.iter().map(|run| run.keys).collect()),
+        Column::Bytes(run.iter().map(|run| run.prefixes.clone()).collect()),
     ]
 }

@@ -208,9 +208,11 @@ fn keys(tx: &mut HereTx, ledger: LedgerId, KeySlice { rows, pages, run }: &KeySl
         statement.run(&[id(ledger.0), Bind::Int(page.run), id(page.first.0), Bind::Bytes(&page.entries)])?;
     }
     drop(statement);
-    if let Some(Run { run, keys }) = run {
+    if let Some(Run { run, keys, prefixes }) = run {
         let whole = "insert into key_run (ledger_id, run, keys) values (?1, ?2, ?3)";
         tx.prepare(whole)?.run(&[id(ledger.0), Bind::Int(*run), Bind::Int(*keys)])?;
+        let which = "insert into key_prefix (ledger_id, run, prefixes) values (?1, ?2, ?3)";
+        tx.prepare(which)?.run(&[id(ledger.0), Bind::Int(*run), Bind::Bytes(prefixes)])?;
     }
     Ok(())
 }

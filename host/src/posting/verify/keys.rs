@@ -7,6 +7,7 @@
 use super::collection::{Collection, Draw};
 use super::decide::Decider;
 use super::{Replay, Stop, fault};
+use crate::posting::blocks;
 use crate::posting::idempotency::{self, Kept};
 use crate::posting::pages::{self, Entry};
 use crate::posting::resident::ById;
@@ -26,6 +27,16 @@ const ROWS: &str = "select key_digest, transfer_id, at, refused_command, refused
  from idempotency where ledger_id = $1 and key_digest >= $2 order by key_digest limit $3";
 
 const PAGES: &str = "select run, first_key, entries from key_page where ledger_id = $1 order by run, first_key";
+
+const PREFIXES: &str = "select run, prefixes from key_prefix where ledger_id = $1";
+
+/// What the pages of a run have.
+#[derive(Default)]
+struct Paged {
+    keys: i64,
+    /// Of what is stored of them to know them by.
+    prefixes: Sha256,
+}
 
 /// The keys that the journal has, so far.
 pub(super) struct Keys {
@@ -146,30 +157,48 @@ impl Replay<'_> {
         let rows = tx.fetch_all("select run, keys from key_run where ledger_id = $1", vec![self.id().0.into()]).await?;
         let whole = rows.iter().map(|row| Ok((row.int("run")?, row.int("keys")?)));
         let whole: BTreeMap<i64, i64> = whole.collect::<Result<_, Error>>()?;
-        let (mut counts, mut last): (BTreeMap<i64, i64>, Option<(i64, u128)>) = (BTreeMap::new(), None);
+        let (mut paged, mut last): (BTreeMap<i64, Paged>, Option<(i64, u128)>) = (BTreeMap::new(), None);
+        let mut keys = vec![];
         let each = |row: &mut Scanned<'_>| {
             let (run, first, page) = (row.int()?, row.id()?, row.bytes()?);
-            let mut expected = Some(first);
+            keys.clear();
             for entry in pages::entries(page) {
                 let Entry { key, transfer, at, refusal } =
                     entry.map_err(|error| Stop::from(error).at(|| of_run(run)))?;
                 let before = last.replace((run, key.0));
-                if before >= last || expected.take().is_some_and(|first| first != key.0) {
+                if before >= last || (keys.is_empty() && first != key.0) {
                     return Err(fault(of_run(run), "its keys are not in order: a retry could happen again"));
                 }
-                *counts.entry(run).or_default() += 1;
+                keys.push(key);
                 self.decider.keys.meet(&Stored { key, transfer, at, refusal }, found)?;
             }
-            if expected.is_some() {
+            if keys.is_empty() {
                 return Err(fault(of_run(run), "a page of it is empty: a retry could happen again"));
             }
+            let paged = paged.entry(run).or_default();
+            paged.keys += i64::try_from(keys.len()).unwrap_or(i64::MAX);
+            paged.prefixes.update(blocks::prefixes(keys.iter().copied()));
             Ok(ControlFlow::Continue(()))
         };
         tx.scan(PAGES, &[self.id().0.into()], each).await?;
         // The pages of one that is being written are there before it is due.
-        counts.retain(|run, _| *run <= self.flushed.seq);
-        let wrong = counts.iter().chain(&whole).find(|(run, _)| counts.get(run) != whole.get(run));
-        wrong.map_or(Ok(()), |(run, _)| Err(fault(of_run(*run), "it is not whole: a retry could happen again")))
+        paged.retain(|run, _| *run <= self.flushed.seq);
+        let count = |run: &i64| paged.get(run).map(|paged| paged.keys);
+        if let Some(run) = paged.keys().chain(whole.keys()).find(|run| count(run).as_ref() != whole.get(run)) {
+            return Err(fault(of_run(*run), "it is not whole: a retry could happen again"));
+        }
+        self.prove_prefixes(tx, paged).await
+    }
+
+    /// By its prefixes it is known which keys a run has: without one that it has, its key would be taken for new.
+    async fn prove_prefixes(&self, tx: &mut Tx, mut paged: BTreeMap<i64, Paged>) -> Result<(), Stop> {
+        let each = |row: &mut Scanned<'_>| {
+            let (run, stored) = (row.int()?, row.bytes()?);
+            let right = paged.remove(&run).is_some_and(|paged| paged.prefixes.finalize() == Sha256::digest(stored));
+            let wrong = || fault(of_run(run), "its prefixes are not those of its keys: a retry could happen again");
+            right.then_some(ControlFlow::Continue(())).ok_or_else(wrong)
+        };
+        tx.scan(PREFIXES, &[self.id().0.into()], each).await
     }
 
     /// Names the first key that is not kept as it was answered.

@@ -1,0 +1,12 @@
+-- What a host reads of packed keys when it takes a ledger. To say of nearly every key that it is new without asking the database, it must know
+-- which ones there are; for that their beginnings suffice, and are a ninth of what the pages of a run have.
+--
+-- With a rowid, and not a column of `key_run`: millions of them are one value, and `key_run` is gone through for each key that is searched.
+create table key_prefix (
+    ledger_id blob    not null,
+    -- Of `key_run`. A run from before this table has none: its pages are read instead.
+    run       integer not null,
+    -- The upper five bytes of each of its keys, in their order. Keys that begin alike cost a search and no more.
+    prefixes  blob    not null,
+    primary key (ledger_id, run)
+) strict;
