@@ -108,7 +108,7 @@ fn prefix(key: Key) -> u64 {
 
 /// In which of so many blocks it is: in the order of the prefixes.
 fn place(prefix: u64, blocks: usize) -> usize {
-    let scaled = u128::from(prefix) * blocks as u128 >> (8 * PREFIX);
+    let scaled = (u128::from(prefix) * blocks as u128) >> (8 * PREFIX);
     usize::try_from(scaled).expect("it is one of the blocks")
 }
 

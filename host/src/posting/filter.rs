@@ -52,7 +52,7 @@ impl Filter {
             return Ok(Filter { kept: reading.kept, stored: Stored::Read });
         }
         let whole = Arc::new(SetOnce::new());
-        tokio::spawn(reading.to_the_end(db.clone(), Arc::downgrade(&whole)));
+        tokio::spawn(reading.finish(db.clone(), Arc::downgrade(&whole)));
         Ok(Filter { kept: Blocks::default(), stored: Stored::Reading(whole) })
     }
 
@@ -172,7 +172,7 @@ impl Reading {
 
     /// Reads the rest, a little at a time, for as long as somebody waits for it. What is kept meanwhile is added by whoever keeps it, so
     /// that it does not matter whether it is seen here too.
-    async fn to_the_end(mut self, db: Db, whole: Weak<SetOnce<Blocks>>) {
+    async fn finish(mut self, db: Db, whole: Weak<SetOnce<Blocks>>) {
         while whole.strong_count() > 0 && self.next.is_some() {
             let read = match db.begin_read().await {
                 Ok(mut tx) => self.go_on(&mut tx).await,
