@@ -10,6 +10,7 @@ use crate::workload::Payments;
 use anyhow::Context;
 use ledger_core::BATCH_MAX;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -69,13 +70,19 @@ impl Engine {
     pub fn filled(self, runtime: &Runtime, accounts: u64, transfers: u64) -> anyhow::Result<Database> {
         let database = self.fresh(runtime)?;
         match &database.folder {
-            None => fill(runtime, &database.url, accounts, transfers)?,
+            None => {
+                fill(runtime, &database.url, accounts, transfers)?;
+                runtime.block_on(settle(&database.url))?;
+            }
             Some(folder) => {
                 let kept = kept_sqlite(runtime, accounts, transfers)?;
                 progress::say("copying the filled database");
                 for entry in std::fs::read_dir(kept)? {
                     let entry = entry?;
-                    std::fs::copy(entry.path(), folder.path.join(entry.file_name()))?;
+                    let copy = folder.path.join(entry.file_name());
+                    std::fs::copy(entry.path(), &copy)?;
+                    // The first rounds would wait for the disk to take it in.
+                    File::open(copy)?.sync_all()?;
                 }
             }
         }
@@ -131,6 +138,16 @@ fn fill(runtime: &Runtime, url: &str, accounts: u64, transfers: u64) -> anyhow::
     drop(side);
     runtime.block_on(bed.close());
     Ok(())
+}
+
+/// Lets a PostgreSQL database finish what it does after millions of rows came at once, which is not what the first rounds are to be
+/// measured with: the transfers are to have been stored for long.
+async fn settle(url: &str) -> anyhow::Result<()> {
+    progress::say("vacuuming the filled database");
+    let mut connection = PgConnection::connect(url).await?;
+    connection.execute("vacuum analyze").await?;
+    connection.execute("checkpoint").await?;
+    Ok(connection.close().await?)
 }
 
 /// Makes a database and gives its address.

@@ -9,6 +9,7 @@ use crate::store::{self, Db};
 use crate::system_clock;
 use anyhow::{Context, bail};
 use ledger_core::Amount;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,9 +17,12 @@ use std::time::Instant;
 /// The name of the ledger behind the mutual-credit surface.
 const MUTUAL_CREDIT: &str = "mutual-credit";
 
-/// One running server. Clones share everything.
+/// One running server. Clones share everything, and cost nothing: every layer of a route makes one for each request.
 #[derive(Clone)]
-pub struct App {
+pub struct App(Arc<Parts>);
+
+/// The capabilities of a server.
+pub struct Parts {
     /// Where everything is kept.
     pub db: Db,
     /// Where money moves.
@@ -31,6 +35,14 @@ pub struct App {
     pub ledger: Ledger,
     /// Floor and ceiling of a new member's account.
     pub new_member_limits: (Amount, Amount),
+}
+
+impl Deref for App {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
 }
 
 impl App {
@@ -60,14 +72,14 @@ impl App {
             );
         }
         let keys = TokenKeys::load_or_make(&config.token_key)?;
-        Ok(App {
+        Ok(App(Arc::new(Parts {
             posting: Posting::new(db.clone(), engine, Arc::new(system_clock)),
             identity: Identity::new(db.clone(), keys),
             holders: Holders::new(&db),
             db,
             ledger,
             new_member_limits: config.new_member_limits,
-        })
+        })))
     }
 
     /// Finishes what is in flight.

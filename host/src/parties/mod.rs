@@ -5,15 +5,15 @@ mod signup; // a person, an entity and an account at once
 mod status; // from pending to trading
 mod govern; // what administrators change
 mod store; // entities as they are stored
+mod holders; // who has which account number
 mod tags; // what they offer and want
 
 pub use account_number::AccountNumber;
 pub use govern::{Governed, govern};
+pub use holders::{Holder, Holders, holders_among};
 pub use signup::{SignUp, SignUpError, SignedUp, sign_up};
 pub use status::EntityStatus;
-pub use store::{
-    EntityFilter, Holder, Holders, accounts_of, entities, entities_of, entity, holders_among, names, update,
-};
+pub use store::{EntityFilter, accounts_of, entities, entities_of, entity, names, update};
 pub use tags::{TAG_LENGTH_MAX, TAGS_MAX, tag_names};
 
 use ledger_core::{AccountId, LedgerId};

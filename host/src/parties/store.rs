@@ -2,7 +2,7 @@
 
 use super::status::stored_status;
 use super::{AccountNumber, Change, Details, Entity, EntityStatus};
-use crate::store::{Db, Error, Lookup, Question, Row, Statement, Value};
+use crate::store::{Db, Error, Row, Statement, Value};
 use crate::system_clock;
 use ledger_core::{AccountId, LedgerId};
 use std::collections::HashMap;
@@ -183,71 +183,6 @@ pub async fn entities_of(db: &Db, person: u128) -> Result<Vec<Entity>, Error> {
     let rows =
         db.fetch_all("select * from entity where person_id = $1 order by entity_id", vec![person.into()]).await?;
     with_lists(db, &rows).await
-}
-
-/// What moving money needs to know of an entity: whose it is, and where its money is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Holder {
-    /// The entity's account number.
-    pub number: String,
-    /// Whose entity it is.
-    pub person: u128,
-    /// Its account.
-    pub account: AccountId,
-}
-
-/// Ends with the column of their numbers.
-const HOLDERS: &str = "select account_number, person_id, account_id from entity where account_number";
-
-fn holder(row: &Row) -> Result<Holder, Error> {
-    Ok(Holder {
-        number: row.text("account_number")?,
-        person: row.id("person_id")?,
-        account: AccountId(row.id("account_id")?),
-    })
-}
-
-/// Who has which account number.
-#[derive(Clone)]
-pub struct Holders {
-    by_number: Lookup<String, Holder>,
-}
-
-impl Holders {
-    /// Of the entities in `db`.
-    ///
-    /// # Panics
-    /// See [`Lookup::new`].
-    pub fn new(db: &Db) -> Holders {
-        let question =
-            Question { head: HOLDERS, tail: "", read: |row| holder(row).map(|holder| (holder.number.clone(), holder)) };
-        Holders { by_number: Lookup::new(db, question) }
-    }
-
-    /// The holders of these account numbers, in the same order; `None` where nobody has the number.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn of(&self, numbers: Vec<String>) -> Result<Vec<Option<Holder>>, Error> {
-        self.by_number.find(numbers).await
-    }
-}
-
-/// The holders of those of these account numbers that somebody has, by number. None comes twice.
-///
-/// # Errors
-/// When the database fails.
-pub async fn holders_among<'n>(
-    db: &Db,
-    numbers: impl IntoIterator<Item = &'n str>,
-) -> Result<HashMap<String, Holder>, Error> {
-    let keys: Vec<Value> = numbers.into_iter().map(Value::from).collect();
-    let mut found = HashMap::with_capacity(keys.len());
-    for row in db.fetch_among(HOLDERS, &[], &keys, "").await? {
-        let holder = holder(&row)?;
-        found.insert(holder.number.clone(), holder);
-    }
-    Ok(found)
 }
 
 /// The accounts of a person's entities.
