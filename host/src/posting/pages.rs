@@ -1,6 +1,7 @@
 //! Keys as they are packed when there are many: in runs, sorted, some in each page. The tables are `key_run`, `key_page` and
 //! `key_prefix`.
 
+use super::bulk::{HAS_KEY_POSTGRES, HAS_KEY_SQLITE};
 use super::idempotency::Kept;
 use crate::store::{Error, Row, Tx, Value};
 use const_format::concatcp;
@@ -102,8 +103,8 @@ const PAGES: &str = "select f.key_digest, f.entries
               (select p.entries from key_page p
                where p.ledger_id = r.ledger_id and p.run = r.run and p.first_key <= $key order by p.first_key desc limit 1) as entries
        from key_run r where r.ledger_id = $1) f";
-const PAGES_SQLITE: &str = concatcp!(PAGES, " where instr(f.entries, f.key_digest) > 0");
-const PAGES_POSTGRES: &str = concatcp!(PAGES, " where position(uuid_send(f.key_digest) in f.entries) > 0");
+const PAGES_SQLITE: &str = concatcp!(PAGES, " where ", HAS_KEY_SQLITE);
+const PAGES_POSTGRES: &str = concatcp!(PAGES, " where ", HAS_KEY_POSTGRES);
 
 /// Those of these keys that are in runs.
 pub(super) async fn load(tx: &mut Tx, ledger: LedgerId, keys: &[Value]) -> Result<Vec<Kept>, Error> {

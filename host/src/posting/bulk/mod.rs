@@ -6,7 +6,8 @@
 mod postgres; // one statement, a column at a time, and many rows beside it
 mod sqlite; // prepared statements in a loop
 
-pub(super) use postgres::{NOW, Packed};
+pub(super) use postgres::{HAS_KEY as HAS_KEY_POSTGRES, NOW, Packed};
+pub(super) use sqlite::HAS_KEY as HAS_KEY_SQLITE;
 
 use super::journal::Hash;
 use super::resident::{Mark, Slice};

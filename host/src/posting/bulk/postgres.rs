@@ -13,6 +13,9 @@ use ledger_core::Window;
 /// leases seem to last longer to those who ask and shorter to those who hold them.
 pub(in crate::posting) const NOW: &str = "cast(extract(epoch from statement_timestamp()) * 1000000 as bigint)";
 
+/// Whether the `entries` of a page have the bytes of a `key_digest`.
+pub(in crate::posting) const HAS_KEY: &str = "position(uuid_send(key_digest) in entries) > 0";
+
 /// $1–$13 as in [`head_values`]; $14 the body, $15 the position before it; $16 whether the lease is let go,
 /// $17 for how long nobody takes it; then a column each. Everything reads from `head`, so nothing is written where it did not move.
 const HEAD: &str = formatcp!(

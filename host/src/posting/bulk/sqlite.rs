@@ -9,6 +9,9 @@ use crate::posting::windows::numbers;
 use crate::store::{Bind, Error, HereTx};
 use ledger_core::LedgerId;
 
+/// Whether the `entries` of a page have the bytes of a `key_digest`.
+pub(in crate::posting) const HAS_KEY: &str = "instr(entries, key_digest) > 0";
+
 pub(super) fn write(tx: &mut HereTx, write: &Write) -> Result<Option<Written>, Error> {
     if !move_head(tx, write)? {
         return Ok(None);
