@@ -22,6 +22,7 @@ const MUTUAL_CREDIT: &str = "mutual-credit";
 pub struct App(Arc<Parts>);
 
 /// The capabilities of a server.
+#[derive(Clone)]
 pub struct Parts {
     /// Where everything is kept.
     pub db: Db,
@@ -35,6 +36,12 @@ pub struct Parts {
     pub ledger: Ledger,
     /// Floor and ceiling of a new member's account.
     pub new_member_limits: (Amount, Amount),
+}
+
+impl From<Parts> for App {
+    fn from(parts: Parts) -> App {
+        App(Arc::new(parts))
+    }
 }
 
 impl Deref for App {
@@ -72,14 +79,14 @@ impl App {
             );
         }
         let keys = TokenKeys::load_or_make(&config.token_key)?;
-        Ok(App(Arc::new(Parts {
+        Ok(App::from(Parts {
             posting: Posting::new(db.clone(), engine, Arc::new(system_clock)),
             identity: Identity::new(db.clone(), keys),
             holders: Holders::new(&db),
             db,
             ledger,
             new_member_limits: config.new_member_limits,
-        })))
+        }))
     }
 
     /// Finishes what is in flight.

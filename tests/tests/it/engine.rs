@@ -3,7 +3,7 @@
 //! Method: components are written here as WebAssembly text against the interfaces of `wit/`, with a world of their own where they import.
 //! They trap, never end, eat memory, or answer nonsense. The real component then goes on with the same database.
 
-use hesabu::app::App;
+use hesabu::app::{App, Parts};
 use hesabu::config::Options;
 use hesabu::engine::{Book, COMPONENT, Engine, EngineError};
 use hesabu::posting::{self, Group, Posting, PostingError};
@@ -396,7 +396,7 @@ async fn a_server_with_one_answers_503_and_lives_on() {
     let [alice, bob] = &members[..] else { unreachable!("two were made") };
     for hostile in &HOSTILE {
         let posting = Posting::new(app.db.clone(), hostile.engine(), Arc::new(hesabu::system_clock));
-        let bad = serve(App { posting, ..app.clone() }).await;
+        let bad = serve(App::from(Parts { posting, ..Parts::clone(&app) })).await;
         let there = bad.with_token(alice.client.token());
         for path in ["/transfers", "/transfers/preview"] {
             let answer = there.post(path, alice.proposal("out", bob, "1", "")).await;
