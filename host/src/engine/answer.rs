@@ -181,7 +181,7 @@ impl Ledger<'_> {
         self.accounts.get_mut(place).filter(|account| account.id == id).ok_or(OTHER_ACCOUNT)
     }
 
-    /// The accounts that changed, in the order of their ids. They come in the order of their places, and are all that changed.
+    /// The accounts that changed, in the order of their places. They are all that changed.
     fn changed(&self, reader: &mut AnswerReader<'_>) -> Result<Vec<Account>, EngineError> {
         let changes = reader.changes().map_err(malformed)?;
         let mut changed = Vec::with_capacity(changes.min(self.accounts.len()));
@@ -199,9 +199,6 @@ impl Ledger<'_> {
             changed.push(account);
         }
         self.unchanged(next, self.accounts.len())?;
-        if !changed.is_sorted_by_key(|account| account.id) {
-            changed.sort_unstable_by_key(|account| account.id);
-        }
         Ok(changed)
     }
 

@@ -12,8 +12,8 @@ const MEMORY_KEPT: usize = 8 << 20;
 /// Fuel that every call gets, whatever it handles: as much as the largest batch takes.
 pub const FUEL_BASE: u64 = 20_000_000;
 
-/// Fuel for each account, window, transfer and item of a call. The largest batch takes 820 for each (20 million in all); a test keeps it
-/// under a tenth of the limit. With all six windows of each account it takes 1,437 for each (177 million in all). Fuel is used and not time,
+/// Fuel for each account, window, transfer and item of a call. The largest batch takes 760 for each (19 million in all); a test keeps it
+/// under a tenth of the limit. With all six windows of each account it takes 1,250 for each (154 million in all). Fuel is used and not time,
 /// so that the same call stops at the same point on every machine; counting it is a tenth of the component's work.
 pub const FUEL_PER_ENTRY: u64 = 10_000;
 

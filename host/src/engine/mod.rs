@@ -70,7 +70,7 @@ pub struct Book {
 pub struct Posted {
     /// One answer for each item, in the same order.
     pub outcomes: Vec<Outcome>,
-    /// The accounts that changed, as they are now, in the order of their ids.
+    /// The accounts that changed, as they are now, in the order of the book, and after them those that were opened.
     pub accounts: Vec<Account>,
     /// The windows that changed, as they are now, in the order of their accounts' ids. One without maxima was taken away.
     pub windows: Vec<Window>,

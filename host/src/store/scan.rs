@@ -8,7 +8,7 @@ use super::here::HereTx;
 use super::{Error, Tx, Value, value};
 use rusqlite::types::ValueRef;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Decode, PgConnection, Row as _, Sqlite, SqliteConnection, Type};
+use sqlx::{Connection as _, Decode, PgConnection, Row as _, Sqlite, SqliteConnection, Type};
 use std::future::poll_fn;
 use std::ops::ControlFlow;
 use std::pin::Pin;
@@ -267,26 +267,56 @@ async fn copy<E: From<Error>>(
     connection: &mut PgConnection,
     sql: &'static str,
     values: &[Value],
-    mut each: impl FnMut(&mut Scanned<'_>) -> Result<ControlFlow<()>, E>,
+    each: impl FnMut(&mut Scanned<'_>) -> Result<ControlFlow<()>, E>,
 ) -> Result<(), E> {
     let statement = format!("copy ({}) to stdout (format binary)", with_literals(sql, values)?);
-    let mut messages = connection.copy_out_raw(&statement).await.map_err(Error::from)?;
+    match receive(connection, &statement, each).await {
+        Ok(received) => received,
+        Err(refused) => {
+            get_in_step(connection).await;
+            Err(refused.into())
+        }
+    }
+}
+
+/// The outer error is a copy that did not begin.
+async fn receive<E: From<Error>>(
+    connection: &mut PgConnection,
+    statement: &str,
+    mut each: impl FnMut(&mut Scanned<'_>) -> Result<ControlFlow<()>, E>,
+) -> Result<Result<(), E>, Error> {
+    let mut messages = connection.copy_out_raw(statement).await?;
     let (mut header, mut ended) = (COPY_HEADER, Ok(ControlFlow::Continue(())));
     // What was begun is received to its end, or the connection could not be used any more.
     while let Some(message) = poll_fn(|context| Pin::as_mut(&mut messages).poll_next(context)).await {
-        let message = message.map_err(Error::from)?;
+        let message = match message {
+            Ok(message) => message,
+            Err(error) => return Ok(Err(Error::from(error).into())),
+        };
         if !matches!(ended, Ok(ControlFlow::Continue(()))) {
             continue;
         }
         // A message has one row; the first has the header before it.
-        let mut rest = message.get(std::mem::take(&mut header)..).ok_or_else(cut)?;
+        let Some(mut rest) = message.get(std::mem::take(&mut header)..) else {
+            ended = Err(cut().into());
+            continue;
+        };
         if let Ok(count) = take(&mut rest)
             && i16::from_be_bytes(count) >= 0
         {
             ended = each(&mut Scanned { row: Source::Postgres(rest) });
         }
     }
-    ended.map(drop)
+    Ok(ended.map(drop))
+}
+
+/// After a copy that the database refused. The driver does not read then that the database is ready for the next question, and would take
+/// it for the end of the next answer: from there on, everybody would get the answer of who asked before.
+async fn get_in_step(connection: &mut PgConnection) {
+    // A statement that is prepared expects something else first. It fails by what was left, if anything was, but counts that its own
+    // answer is still to be read; the ping reads it. The transaction is broken, so that nothing else can come of either.
+    let _ = sqlx::query("select 1").persistent(false).execute(&mut *connection).await;
+    let _ = connection.ping().await;
 }
 
 /// The statement with its values in the places of the placeholders.

@@ -53,18 +53,43 @@ pub fn encode_batch(out: &mut Vec<u8>, now: Timestamp, entries: &[(Item, Verdict
 /// # Errors
 /// When the bytes are anything but a canonical batch of [`VERSION`].
 pub fn decode_batch(bytes: &[u8]) -> Result<(Timestamp, Vec<(Item, Verdict)>), CodecError> {
+    let (mut reader, now, count) = open_batch(bytes)?;
+    let mut entries = Vec::with_capacity(reader.at_most(count, ENTRY_MIN));
+    for _ in 0..count {
+        entries.push((item::read(&mut reader)?, verdict::read(&mut reader)?));
+    }
+    reader.end()?;
+    Ok((now, entries))
+}
+
+/// The same, with the commands and the verdicts each in a list of their own: for who decides the commands again.
+///
+/// # Errors
+/// See [`decode_batch`].
+pub fn decode_batch_apart(bytes: &[u8]) -> Result<(Timestamp, Vec<Item>, Vec<Verdict>), CodecError> {
+    let (mut reader, now, count) = open_batch(bytes)?;
+    let room = reader.at_most(count, ENTRY_MIN);
+    let (mut items, mut verdicts) = (Vec::with_capacity(room), Vec::with_capacity(room));
+    for _ in 0..count {
+        items.push(item::read(&mut reader)?);
+        verdicts.push(verdict::read(&mut reader)?);
+    }
+    reader.end()?;
+    Ok((now, items, verdicts))
+}
+
+/// The fewest bytes of a command and its verdict.
+const ENTRY_MIN: usize = 1 + 16 + 1 + 1;
+
+/// At the first command of a batch, with its time and how many there are.
+fn open_batch(bytes: &[u8]) -> Result<(Reader<'_, BigEndian>, Timestamp, usize), CodecError> {
     let mut reader = Reader::<BigEndian>::new(bytes);
     if reader.byte()? != VERSION {
         return Err(CodecError { at: 0 });
     }
     let now = Timestamp(reader.i64()?);
     let count = reader.count()?;
-    let mut entries = Vec::new();
-    for _ in 0..count {
-        entries.push((item::read(&mut reader)?, verdict::read(&mut reader)?));
-    }
-    reader.end()?;
-    Ok((now, entries))
+    Ok((reader, now, count))
 }
 
 /// Appends one command.

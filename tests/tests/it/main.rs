@@ -29,4 +29,5 @@ mod runs; // very many keys
 mod lanes; // keys that meet, lanes that die, damage
 mod turns; // two hosts, by turns
 mod faults; // one thing that goes wrong
+mod scans; // very many rows, of which the database gives none, or some
 mod windows; // what may pass in a period, after crashes

@@ -40,14 +40,21 @@ impl Accounts {
         self.slots.len()
     }
 
-    /// Adds an account to what the component is asked about a record, unless it is there; tells its place.
+    /// Adds an account to what the component is asked about a record, and its place to the places, unless it is there; tells the place.
     #[inline]
-    pub(super) fn ask(&mut self, id: AccountId, seq: i64, book: &mut Vec<Account>) -> Option<u32> {
+    pub(super) fn ask(
+        &mut self,
+        id: AccountId,
+        seq: i64,
+        book: &mut Vec<Account>,
+        places: &mut Vec<u32>,
+    ) -> Option<u32> {
         let place = *self.places.get(&id)?;
         let slot = &mut self.slots[place as usize];
         if slot.asked != seq {
             slot.asked = seq;
             book.push(slot.row.account);
+            places.push(place);
         }
         Some(place)
     }
@@ -64,6 +71,12 @@ impl Accounts {
     /// The account as a record left it.
     pub(super) fn set(&mut self, account: Account, seq: i64) {
         let place = self.place_or_open(account.id);
+        self.set_at(place, account, seq);
+    }
+
+    /// The account at this place as a record left it.
+    #[inline]
+    pub(super) fn set_at(&mut self, place: u32, account: Account, seq: i64) {
         let row = &mut self.slots[place as usize].row;
         (row.account, row.as_of) = (account, seq);
     }

@@ -13,7 +13,7 @@ use crate::posting::rows::TransferRow;
 use crate::posting::windows::Windows;
 use crate::store::Tx;
 use ledger_core::{
-    AccountId, Command, Item, Key, Memo, Receipt, Timestamp, Transfer, TransferId, TransferReceipt, Verdict,
+    Account, AccountId, Command, Key, Memo, Receipt, Timestamp, Transfer, TransferId, TransferReceipt, Verdict,
 };
 
 /// A transfer that waits to be settled, and the position of the row that began it.
@@ -51,7 +51,8 @@ pub(super) struct Side {
 #[derive(Default)]
 struct Asked {
     book: Book,
-    items: Vec<Item>,
+    /// Where the accounts of the book are.
+    accounts: Vec<u32>,
     /// Where the payer and the payee of each command are, if they were there before the record.
     places: Vec<[Option<u32>; 2]>,
     /// What the rows that came from it carry of both accounts' histories, in their order.
@@ -92,7 +93,7 @@ impl Replay<'_> {
     /// Transfers that these records may repeat: whatever a command that began nothing was answered, an earlier record may have begun
     /// its transfer.
     pub(super) async fn older(&self, tx: &mut Tx, records: &[Record]) -> Result<ById<TransferId, TransferRow>, Stop> {
-        let entries = records.iter().flat_map(|record| &record.entries);
+        let entries = records.iter().flat_map(|record| record.items.iter().zip(&record.verdicts));
         let repeated = entries.filter_map(|(item, verdict)| match &item.command {
             Command::Create(create) if !matches!(verdict, Verdict::Transfer { .. }) => Some(create.id),
             _ => None,
@@ -146,15 +147,13 @@ impl Decider {
     ) -> Result<(), Stop> {
         let seq = record.reached.records;
         self.ask(record, older);
-        let posted = engine.post_here(&self.asked.book, &self.asked.items, record.reached.at)?;
+        let posted = engine.post_here(&self.asked.book, &record.items, record.reached.at)?;
         if seq > self.flushed.seq {
             self.accounts.prove_older(seq, &posted)?;
         }
         let before = self.decided.steps;
         let steps = self.follow(record, &posted, &mut into.expected)?;
-        for account in posted.accounts {
-            self.accounts.set(account, seq);
-        }
+        self.set_accounts(&posted.accounts, seq);
         posted.windows.iter().for_each(|window| self.windows.change(*window));
         for (column, found, right) in
             [("first_position", record.first_position, before), ("last_position", record.reached.steps, steps)]
@@ -170,16 +169,15 @@ impl Decider {
 
     /// What the record's commands touch, as the replay has it.
     fn ask(&mut self, record: &Record, older: &ById<TransferId, TransferRow>) {
-        let Asked { book, items, places, .. } = &mut self.asked;
+        let Asked { book, accounts: asked, places, .. } = &mut self.asked;
         book.accounts.clear();
         book.windows.clear();
         book.transfers.clear();
-        items.clear();
+        asked.clear();
         places.clear();
         let (seq, accounts) = (record.reached.records, &mut self.accounts);
-        for (item, _) in &record.entries {
-            items.push(*item);
-            let mut ask = |id| accounts.ask(id, seq, &mut book.accounts);
+        for item in &record.items {
+            let mut ask = |id| accounts.ask(id, seq, &mut book.accounts, asked);
             places.push(match &item.command {
                 Command::OpenAccount(open) => [ask(open.account), None],
                 Command::SetLimits(limits) => [ask(limits.account), None],
@@ -210,13 +208,26 @@ impl Decider {
         book.transfers.dedup_by_key(|transfer| transfer.id);
     }
 
+    /// The accounts as the record left them: those it was asked about, in the order of the question, then those that it opened.
+    fn set_accounts(&mut self, changed: &[Account], seq: i64) {
+        let Asked { book, accounts: places, .. } = &self.asked;
+        let mut asked = book.accounts.iter().zip(places);
+        for account in changed {
+            match asked.find(|(before, _)| before.id == account.id) {
+                Some((_, place)) => self.accounts.set_at(*place, *account, seq),
+                None => self.accounts.set(*account, seq),
+            }
+        }
+    }
+
     /// Holds the verdicts against what was recorded, and works out rows and keys. Tells the position of the last row.
     fn follow(&mut self, record: &Record, posted: &Posted, into: &mut Vec<Expected>) -> Result<i64, Stop> {
         let (seq, at) = (record.reached.records, record.reached.at);
         self.link(record, posted);
         let links = std::mem::take(&mut self.asked.links);
         let (mut position, mut rest) = (self.decided.steps, links.iter());
-        for (index, ((item, verdict), outcome)) in record.entries.iter().zip(&posted.outcomes).enumerate() {
+        let entries = record.items.iter().zip(&record.verdicts);
+        for (index, ((item, verdict), outcome)) in entries.zip(&posted.outcomes).enumerate() {
             if Verdict::of(outcome) != *verdict {
                 let what = format!("command {} was recorded as {verdict:?} and is decided as {outcome:?}", index + 1);
                 return Err(fault(place(seq), what));
@@ -244,7 +255,7 @@ impl Decider {
         let Asked { places, links, .. } = &mut self.asked;
         links.clear();
         let mut position = self.decided.steps;
-        for (((item, _), outcome), [payer, payee]) in record.entries.iter().zip(&posted.outcomes).zip(places) {
+        for ((item, outcome), [payer, payee]) in record.items.iter().zip(&posted.outcomes).zip(places) {
             let Ok(Receipt::Transfer(TransferReceipt { transfer, .. })) = outcome else { continue };
             position += 1;
             let step = step_of(&item.command, transfer);

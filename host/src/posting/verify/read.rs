@@ -22,7 +22,9 @@ pub(super) struct Record {
     pub(super) reached: Reached,
     pub(super) first_position: i64,
     pub(super) last_id: u128,
-    pub(super) entries: Vec<(Item, Verdict)>,
+    pub(super) items: Vec<Item>,
+    /// One for each item, in the same order.
+    pub(super) verdicts: Vec<Verdict>,
 }
 
 pub(super) fn place(seq: i64) -> String {
@@ -37,7 +39,7 @@ impl Replay<'_> {
         let each = |row: &mut Scanned<'_>| {
             match self.record(row) {
                 Ok(record) => {
-                    commands += record.entries.len();
+                    commands += record.items.len();
                     self.read = record.reached;
                     records.push(record);
                 }
@@ -70,11 +72,11 @@ impl Replay<'_> {
         if stored != hash {
             return Err(fault(place(seq), "its hash does not follow from its content and the record before"));
         }
-        let (at, entries) = codec::decode_batch(body)
+        let (at, items, verdicts) = codec::decode_batch_apart(body)
             .map_err(|error| fault(place(seq), format!("byte {} is not canonical", error.at)))?;
         if at < self.read.at {
             return Err(fault(place(seq), "it is earlier than the record before"));
         }
-        Ok(Record { reached: Reached { records: seq, hash, at, steps }, first_position, last_id, entries })
+        Ok(Record { reached: Reached { records: seq, hash, at, steps }, first_position, last_id, items, verdicts })
     }
 }
