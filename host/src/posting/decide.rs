@@ -37,15 +37,6 @@ pub(super) struct Held {
 /// No batch is being written.
 pub(super) const NO_IDS: RangeInclusive<u128> = RangeInclusive::new(1, 0);
 
-/// How the rows of accounts follow.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Lag {
-    /// Some batches later.
-    Behind,
-    /// With this batch.
-    Through,
-}
-
 /// A batch that was decided, and is to be written before anybody is answered.
 #[derive(Debug)]
 pub(super) struct Decided {
@@ -66,7 +57,6 @@ pub(super) async fn decide(
     held: &mut Held,
     waiting: &[Waiting],
     clock: Timestamp,
-    lag: Lag,
     right: Right,
 ) -> Result<Decided, Failure> {
     let now = clock.max(held.head.at);
@@ -106,7 +96,7 @@ pub(super) async fn decide(
         last_position: changes.position,
         last_id: changes.order.0,
     };
-    let mut behind = rows_behind(&mut resident, lag, undo.is_some(), held.head.mark());
+    let mut behind = rows_behind(&mut resident, right, undo.is_some(), held.head.mark());
     resident.write_through(changes.governed.iter().copied(), &mut behind);
     // Not before: what is being written still has the ids that it has, if nothing comes of this batch.
     held.unwritten = made;
@@ -130,12 +120,12 @@ pub(super) async fn decide(
 }
 
 /// The rows that follow with a batch that ends here.
-fn rows_behind(resident: &mut Resident, lag: Lag, may_be_taken_back: bool, head: Mark) -> Slice {
-    match lag {
-        Lag::Through => resident.next(usize::MAX, head),
+fn rows_behind(resident: &mut Resident, right: Right, may_be_taken_back: bool, head: Mark) -> Slice {
+    match right {
         // What a companion may take back takes nothing of the sweep with it.
-        Lag::Behind if may_be_taken_back => Slice { flushed: resident.flushed(), ..Slice::default() },
-        Lag::Behind => resident.due(head),
+        Right::Owner if !may_be_taken_back => resident.due(head),
+        // In turn with others, all of it is written at once (`follow.rs`).
+        Right::Owner | Right::Shared { .. } => Slice { flushed: resident.flushed(), ..Slice::default() },
     }
 }
 

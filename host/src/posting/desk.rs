@@ -1,7 +1,7 @@
 //! What a lane does with the database: taking a ledger, writing batches until their fate is known, writing what lags.
 
 use super::bulk::{self, Packed, Right, Write, Written};
-use super::decide::{Decided, Held, Lag, NO_IDS, decide};
+use super::decide::{Decided, Held, NO_IDS, decide};
 use super::durable::Shared;
 use super::filter::Filter;
 use super::find;
@@ -30,6 +30,9 @@ const ANSWER_MAX: Duration = Duration::from_secs(15);
 /// Rows written at a time when everything is to be written.
 const FLUSH_ROWS: usize = 8_192;
 
+/// All there are, and what is left of the type when that is rounded up to whole pages.
+const ALL_ROWS: usize = usize::MAX / 2;
+
 /// What a lane works with.
 pub(super) struct Desk {
     pub(super) db: Db,
@@ -51,6 +54,17 @@ pub(super) enum Standing {
     Owner,
     /// It takes turns with other hosts.
     Shared,
+}
+
+/// When a host that takes turns with others writes what lags.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Occasion {
+    /// It is much by now.
+    Much,
+    /// Nobody has posted for a while.
+    Quiet,
+    /// The host ends.
+    End,
 }
 
 impl Desk {
@@ -96,6 +110,7 @@ impl Desk {
     ) -> Result<(), Failure> {
         if let Some(held) = held
             && held.head == row.head
+            && super::locked(&held.resident).flushed() == row.flushed
         {
             held.epoch = row.epoch;
             return Ok(());
@@ -188,38 +203,56 @@ impl Desk {
         Ok(row.map(|row| row.bytes("hash")).transpose()?.is_some_and(|hash| hash == write.after.hash))
     }
 
-    /// Decides and writes a batch in turn with other hosts, under the lock of the ledger's row.
-    pub(super) async fn post_shared(&self, held: &mut Held, waiting: &[Waiting]) -> Result<Decided, Failure> {
+    /// Begins a turn of this host among others: with the lock of the ledger's row, and all that they posted. Also, for how long nobody is
+    /// to take the ledger for itself.
+    async fn turn(&self, held: &mut Held) -> Result<(Tx, i64), Failure> {
         let mut tx = self.db.begin_here().await?;
         let row = lease::lock(&mut tx, self.ledger).await?.ok_or(Failure::NoLedger)?;
         if row.claim(self.host) != Claim::Shared {
-            return Err(Failure::Lost);
+            return Err(Failure::NotShared);
         }
-        let mut on = 0;
-        if held.head != row.head {
-            // Another host posted, and it may post again.
-            on = SHARE_FOR;
-            if !follow(&mut tx, held, &row).await? {
-                let known = std::mem::take(&mut super::locked(&held.resident).keys.filter);
-                let mut fresh = None;
-                self.hold(&mut fresh, &mut tx, &row, None).await?;
-                *held = fresh.ok_or(Failure::Lost)?;
-                super::locked(&held.resident).keys.learn(known);
-                self.know_keys(&mut tx).await?;
-            }
-        }
-        held.epoch = row.epoch;
+        // When another host posted, it may post again.
+        let on = if held.head == row.head { 0 } else { SHARE_FOR };
+        follow(&mut tx, held, &row).await?;
+        Ok((tx, on))
+    }
+
+    /// Decides and writes a batch in turn with other hosts, under the lock of the ledger's row.
+    pub(super) async fn post_shared(&self, held: &mut Held, waiting: &[Waiting]) -> Result<Decided, Failure> {
+        let (mut tx, on) = self.turn(held).await?;
         let mut source = Source { db: &self.db, lent: Some(&mut tx), own: None };
         let (clock, right) = ((self.clock)(), Right::Shared { on });
-        let decided = decide(&mut source, &self.engine, held, waiting, clock, Lag::Through, right).await?;
+        let mut decided = decide(&mut source, &self.engine, held, waiting, clock, right).await?;
         let Some(write) = &decided.write else { return Ok(decided) };
         bulk::write_to_the_end(&mut tx, write).await?.ok_or(Failure::Lost)?;
-        companions(&mut tx, &decided, waiting).await?;
+        if let Err(failure) = companions(&mut tx, &decided, waiting).await {
+            if let (Failure::Companion { .. }, Some(undo)) = (&failure, decided.undo.take()) {
+                held.take_back(undo, write);
+            }
+            return Err(failure);
+        }
         match tx.commit().await {
             Ok(()) => Ok(decided),
             Err(error) if error.outcome_unknown() => self.settle_unknown(decided, error).await,
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// Writes everything that lags, in turn with other hosts, if this is the occasion.
+    pub(super) async fn flush_shared(&self, held: &mut Held, occasion: Occasion) -> Result<(), Failure> {
+        let lag = super::locked(&held.resident).lag(held.head.mark());
+        let least = if occasion == Occasion::Much { self.pace.sweep_among_others / 2 } else { 1 };
+        if lag < least.max(1) && occasion != Occasion::End {
+            return Ok(());
+        }
+        let (mut tx, on) = self.turn(held).await?;
+        let is_quiet = on == 0 || occasion != Occasion::Quiet;
+        if !is_quiet || super::locked(&held.resident).is_flushed() {
+            return Ok(());
+        }
+        let write = self.lagging(held, ALL_ROWS, Right::Shared { on });
+        bulk::write_to_the_end(&mut tx, &write).await?.ok_or(Failure::Lost)?;
+        Ok(tx.commit().await?)
     }
 
     /// Waits until the database tells whether a commit was durable. While its transaction is under way, the row is locked.
@@ -240,10 +273,10 @@ impl Desk {
         Err(error.into())
     }
 
-    /// Writes some rows that lag, and nothing else.
-    pub(super) async fn flush(&self, held: &mut Held, rows: usize, right: Right) -> Result<Written, Failure> {
+    /// Some rows that lag, and nothing else.
+    fn lagging(&self, held: &Held, rows: usize, right: Right) -> Write {
         let behind = super::locked(&held.resident).next(rows, held.head.mark());
-        let write = Write {
+        Write {
             ledger: self.ledger,
             epoch: held.epoch,
             right,
@@ -256,7 +289,12 @@ impl Desk {
             windows: vec![],
             behind,
             began: Instant::now(),
-        };
+        }
+    }
+
+    /// Writes some rows that lag, and nothing else.
+    pub(super) async fn flush(&self, held: &mut Held, rows: usize, right: Right) -> Result<Written, Failure> {
+        let write = self.lagging(held, rows, right);
         let written = in_time(bulk::write_alone(&self.db, &write, None)).await?.ok_or(Failure::Lost)?;
         if right == Right::Owner {
             self.shared.durable(held.head.seq, &self.db, write.began);

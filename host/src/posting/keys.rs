@@ -163,6 +163,11 @@ impl Keys {
         run.map(|run| Run { run, keys: i64::try_from(keys.len()).unwrap_or(i64::MAX), prefixes: prefixes() })
     }
 
+    /// The database has them all by another host's hand.
+    pub(super) fn written_elsewhere(&mut self) {
+        *self = Keys { filter: std::mem::take(&mut self.filter), ..Keys::default() };
+    }
+
     /// Forgets the fresh ones but for the first so many.
     pub(super) fn forget_after(&mut self, kept: usize) {
         for Kept { key, .. } in &self.fresh[kept..] {

@@ -5,8 +5,8 @@
 //! being written rides together in the next, which saves commits. When a write fails, the lane forgets everything and reads it again.
 
 use super::bulk::{self, Right, Written};
-use super::decide::{Decided, Held, Lag, decide};
-use super::desk::{Desk, Standing};
+use super::decide::{Decided, Held, decide};
+use super::desk::{Desk, Occasion, Standing};
 use super::load::Source;
 use super::{Entry, Failure, PostingError};
 use crate::store::{self, Statement};
@@ -237,6 +237,7 @@ impl Runner {
                 // When it is lost, somebody else was here: what was in memory is forgotten, and the next try is another one.
                 Failure::Lost
                 | Failure::Taken
+                | Failure::NotShared
                 | Failure::Store(store::Error::Retry(_) | store::Error::Unavailable(_))
                     if started.elapsed() < self.desk.pace.try_for => {}
                 failure => return refuse(waiting, &failure.into()),
@@ -260,13 +261,13 @@ impl Runner {
                     Ok(())
                 }
                 Err(failure) => {
-                    self.forget();
+                    self.fall_back(&failure);
                     self.blame(waiting, failure)
                 }
             };
         }
         let (db, engine, clock) = (&self.desk.db, &self.desk.engine, (self.desk.clock)());
-        let decided = decide(&mut Source::of(db), engine, held, &waiting, clock, Lag::Behind, Right::Owner).await;
+        let decided = decide(&mut Source::of(db), engine, held, &waiting, clock, Right::Owner).await;
         let decided = match decided {
             Ok(decided) => decided,
             Err(failure) => return Err((waiting, failure)),
@@ -359,7 +360,7 @@ impl Runner {
                 }
                 answer(waiting, decided.outcomes);
                 self.wanted |= written.wanted;
-                if decided.undo.is_some() {
+                if decided.undo.is_some() || self.standing == Standing::Shared {
                     self.catch_up().await;
                 }
                 true
@@ -390,9 +391,12 @@ impl Runner {
         }
     }
 
-    /// Writes rows that lag and that a batch with companions could not take along.
+    /// Writes rows that lag and that a batch with companions, or of several hosts, could not take along.
     async fn catch_up(&mut self) {
-        let Some(held) = self.held.as_mut().filter(|_| self.standing == Standing::Owner) else { return };
+        let Some(held) = &mut self.held else { return };
+        if self.standing == Standing::Shared {
+            return self.flush_shared(Occasion::Much).await;
+        }
         let rows = self.desk.pace.idle_rows;
         if super::locked(&held.resident).is_overdue(held.head.mark(), rows) {
             match self.desk.flush(held, rows, Right::Owner).await {
@@ -405,12 +409,13 @@ impl Runner {
     /// Nothing came for a while: rows that lag are written, and a ledger that other hosts may want is let go.
     async fn rest(&mut self) {
         let Some(held) = &mut self.held else { return };
-        if self.standing != Standing::Owner {
-            return;
-        }
-        self.idle += 1;
-        let idle_rows = self.desk.pace.idle_rows;
         let flushed = super::locked(&held.resident).is_flushed();
+        match self.standing {
+            Standing::None => return,
+            Standing::Shared => return self.flush_shared(Occasion::Quiet).await,
+            Standing::Owner => self.idle += 1,
+        }
+        let idle_rows = self.desk.pace.idle_rows;
         let result = match flushed {
             false => self.desk.flush(held, idle_rows, Right::Owner).await,
             true if self.idle < IDLE_MAX || self.desk.is_embedded() => return,
@@ -429,6 +434,9 @@ impl Runner {
     /// Writes everything that lags and lets the ledger go, so that others may post too.
     async fn leave(&mut self) {
         self.wanted = false;
+        if self.standing == Standing::Shared {
+            return self.flush_shared(Occasion::End).await;
+        }
         if self.standing != Standing::Owner || !self.finish_writing().await {
             return;
         }
@@ -442,12 +450,29 @@ impl Runner {
         }
     }
 
+    async fn flush_shared(&mut self, occasion: Occasion) {
+        let Some(held) = &mut self.held else { return };
+        if let Err(failure) = self.desk.flush_shared(held, occasion).await {
+            self.give_up(failure);
+        }
+    }
+
+    /// After a turn that came to nothing: what is in memory is good still, or is not.
+    fn fall_back(&mut self, failure: &Failure) {
+        match failure {
+            Failure::NotShared => self.standing = Standing::None,
+            // It was taken back.
+            Failure::Companion { .. } => {}
+            _ => self.forget(),
+        }
+    }
+
     fn give_up(&mut self, failure: Failure) {
-        if !matches!(failure, Failure::Lost) {
+        self.fall_back(&failure);
+        if !matches!(failure, Failure::Lost | Failure::NotShared) {
             let error = PostingError::from(failure);
             tracing::warn!(error = &error as &dyn std::error::Error, "posting: rows could not be written behind");
         }
-        self.forget();
     }
 
     /// Forgets what is in memory; it is read again when it is needed.

@@ -3,7 +3,7 @@
 //! | the ledger's row says | who may post, and how |
 //! | --- | --- |
 //! | an owner, and time left | the owner: it keeps accounts in memory, decides without asking, and writes rows behind |
-//! | nobody, and time left | everybody: they lock the row, read what others changed, and write everything at once |
+//! | nobody, and time left | everybody: they lock the row, follow what others posted (`follow.rs`), and write their batch |
 //! | no time left | whoever takes it for itself, under the next epoch |
 //!
 //! A host that finds an owner asks it to let go (`lease_wanted`); the owner hears it with its next write, writes everything and lets

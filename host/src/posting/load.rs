@@ -30,7 +30,14 @@ pub(super) struct Loaded {
     pub(super) minted: IdOrder,
 }
 
-/// Where to read: a transaction that was lent, or one that is begun when something is to be read at all.
+/// Where to read: a transaction that was lent, or, for the ledger's only writer, a connection that is taken when something is to be read at
+/// all.
+///
+/// The only writer needs no snapshot, although its batch before this one may become durable between two of its questions: what that batch
+/// changes is never asked for. Accounts that it changed are in memory, and so are the keys that it keeps or writes behind
+/// (`keys.rs`); transfers that it began or settled are in [`Before::recent`], or are known to nobody yet by the ids that they were given
+/// ([`Before::unwritten`]). All else was durable before, and stays as it is. A host that has lost its ledger may read what does not belong
+/// together, and can commit nothing of what it decides on that, nor answer it ([`is_owned`](super::durable::Shared::is_owned)).
 pub(super) struct Source<'s> {
     pub(super) db: &'s Db,
     pub(super) lent: Option<&'s mut Tx>,
@@ -38,7 +45,7 @@ pub(super) struct Source<'s> {
 }
 
 impl<'s> Source<'s> {
-    /// A transaction of its own, on a thread that may block.
+    /// For the only writer, on a thread that may block.
     pub(super) const fn of(db: &'s Db) -> Source<'s> {
         Source { db, lent: None, own: None }
     }
@@ -48,9 +55,9 @@ impl<'s> Source<'s> {
             return Ok(tx);
         }
         if self.own.is_none() {
-            self.own = Some(self.db.begin_read_here().await?);
+            self.own = Some(self.db.read_here().await?);
         }
-        self.own.as_mut().ok_or_else(|| Error::Unavailable("the transaction was closed".into()))
+        self.own.as_mut().ok_or_else(|| Error::Unavailable("the connection was closed".into()))
     }
 }
 

@@ -399,7 +399,7 @@ impl From<Failure> for PostingError {
             Failure::Engine(error) => error.into(),
             Failure::NoLedger => PostingError::NoLedger,
             Failure::Companion { constraint, .. } => PostingError::Conflict(constraint),
-            Failure::Lost | Failure::Taken => {
+            Failure::Lost | Failure::Taken | Failure::NotShared => {
                 tracing::error!("posting: another host has the ledger and does not let go");
                 PostingError::Unavailable
             }
@@ -422,6 +422,8 @@ enum Failure {
     Lost,
     /// Another host has the ledger for itself, and was asked to let go.
     Taken,
+    /// Hosts do not take turns any more: the ledger must be asked for.
+    NotShared,
 }
 
 impl From<store::Error> for Failure {

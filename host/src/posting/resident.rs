@@ -115,9 +115,23 @@ impl Resident {
         &mut slot.row
     }
 
-    /// The account, to be brought to where another host left it; its row in the database is there already.
-    pub(super) fn follow(&mut self, place: u32) -> &mut AccountRow {
-        &mut self.slots[place as usize].row
+    /// Takes in an account as the database has it, in the place of what is here of it.
+    pub(super) fn renew(&mut self, row: AccountRow) {
+        match self.place(row.account.id) {
+            Some(place) => self.slots[place as usize].row = row,
+            None => drop(self.admit(row)),
+        }
+    }
+
+    /// Another host has written everything that waits here: the database has it up to `flushed`.
+    pub(super) fn written_elsewhere(&mut self, flushed: Mark) {
+        let rest = self.sweep.accounts.drain(..);
+        for place in self.dirty.drain(..).chain(rest) {
+            self.slots[place as usize].waits = false;
+        }
+        self.sweep = Sweep { began: flushed, ..Sweep::default() };
+        self.keys.written_elsewhere();
+        self.flushed = flushed;
     }
 
     /// Whether everything of the sweep was taken.
@@ -143,6 +157,12 @@ impl Resident {
     pub(super) fn is_overdue(&self, head: Mark, rows: usize) -> bool {
         let (accounts, keys) = self.shares(head);
         accounts.max(keys) > rows
+    }
+
+    /// How much waits at `head`: positions, accounts or keys, whichever are more.
+    pub(super) fn lag(&self, head: Mark) -> i64 {
+        let others = i64::try_from(self.keys.fresh().max(self.dirty.len())).unwrap_or(i64::MAX);
+        (head.position - self.flushed.position).max(others)
     }
 
     /// How many accounts and keys of the sweep are due.

@@ -29,7 +29,9 @@ pub use row::Row;
 pub use scan::Scanned;
 pub use value::{Statement, Value};
 
+use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool};
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -76,10 +78,19 @@ pub enum Tx {
     /// Read committed; whoever needs more locks rows.
     Postgres {
         /// The transaction itself.
-        tx: sqlx::Transaction<'static, Postgres>,
+        tx: Session,
         /// What goes wrong on purpose.
         armed: Armed,
     },
+}
+
+/// A connection to PostgreSQL.
+#[derive(Debug)]
+pub enum Session {
+    /// In a transaction.
+    Begun(sqlx::Transaction<'static, Postgres>),
+    /// In none: each statement sees what is durable when it comes.
+    Each(PoolConnection<Postgres>),
 }
 
 /// The connection that a statement runs on.
@@ -154,6 +165,21 @@ impl Db {
         })
     }
 
+    /// Reads on a thread that may block, for whoever is the only writer of what it reads, and knows what of that is on its way. On PostgreSQL
+    /// each statement sees what is durable when it comes, and two round trips are spared; on SQLite it is a transaction.
+    ///
+    /// # Errors
+    /// See [`Db::begin_read`].
+    pub async fn read_here(&self) -> Result<Tx, Error> {
+        match self {
+            Db::Sqlite { .. } => self.begin_read_here().await,
+            Db::Postgres { pool, .. } => {
+                let armed = self.arm(Access::Read)?;
+                Ok(Tx::Postgres { tx: Session::Each(pool.acquire().await?), armed })
+            }
+        }
+    }
+
     /// The same database, of which things go wrong on purpose. For tests.
     #[must_use]
     pub fn with_faults(mut self, these: Faults) -> Db {
@@ -221,6 +247,26 @@ impl Db {
                 pool.close().await;
             }
             Db::Postgres { pool, .. } => pool.close().await,
+        }
+    }
+}
+
+impl Deref for Session {
+    type Target = PgConnection;
+
+    fn deref(&self) -> &PgConnection {
+        match self {
+            Session::Begun(tx) => tx,
+            Session::Each(connection) => connection,
+        }
+    }
+}
+
+impl DerefMut for Session {
+    fn deref_mut(&mut self) -> &mut PgConnection {
+        match self {
+            Session::Begun(tx) => tx,
+            Session::Each(connection) => connection,
         }
     }
 }
@@ -325,7 +371,9 @@ impl Tx {
             Tx::Here(tx) => tx.commit(),
             Tx::Postgres { tx, mut armed } => {
                 armed.commit()?;
-                tx.commit().await?;
+                if let Session::Begun(tx) = tx {
+                    tx.commit().await?;
+                }
                 armed.committed()
             }
         }
@@ -356,10 +404,10 @@ impl Connection<'_> {
 
 /// Begins a transaction of PostgreSQL, also when whoever waits for it goes away meanwhile. The driver would leave it open on a
 /// connection that somebody else gets next, and what they write would not be durable when they are told so.
-async fn begin_whole(pool: &PgPool, begin: &'static str) -> Result<sqlx::Transaction<'static, Postgres>, Error> {
+async fn begin_whole(pool: &PgPool, begin: &'static str) -> Result<Session, Error> {
     let pool = pool.clone();
     let begun = tokio::spawn(async move { pool.begin_with(begin).await });
-    Ok(begun.await.map_err(|error| Error::Unavailable(error.into()))??)
+    Ok(Session::Begun(begun.await.map_err(|error| Error::Unavailable(error.into()))??))
 }
 
 async fn fetch_all(connection: Connection<'_>, text: Text<'_>, values: Vec<Value>) -> Result<Vec<Row>, Error> {
