@@ -95,8 +95,8 @@ pub async fn page(
     let extent = posting.extent(ledger, account).await?;
     let Extent { last_position, begun, posted, ended } =
         extent.ok_or_else(|| Error::Corrupt("an entity has no account".into()))?;
-    // Begun after the account was seen, so that its history is all there.
-    let mut tx = posting.db().begin_read().await?;
+    // After the account was seen, so that its history is all there; only how a transfer ended may be added to a row, and is read with it.
+    let mut tx = posting.db().read().await?;
     let (counter, total) = match listing {
         Listing::All => (Counter::Begun, begun),
         Listing::Only(TransferStatus::Completed) => (Counter::Posted, posted),
@@ -135,7 +135,7 @@ const PENDING_MAX: i64 = 1_000;
 /// # Errors
 /// When the database fails.
 pub async fn pending(db: &Db, ledger: LedgerId, account: AccountId) -> Result<Vec<TransferRecord>, Error> {
-    let mut rows = pending_rows(&mut db.begin_read().await?, ledger, account, 0, PENDING_MAX).await?;
+    let mut rows = pending_rows(&mut db.read().await?, ledger, account, 0, PENDING_MAX).await?;
     rows.reverse();
     Ok(rows)
 }
@@ -162,7 +162,7 @@ async fn pending_rows(
 /// # Errors
 /// When the database fails.
 pub async fn transfer(db: &Db, ledger: LedgerId, id: TransferId) -> Result<Option<TransferRecord>, Error> {
-    let mut tx = db.begin_read().await?;
+    let mut tx = db.read().await?;
     let Some(position) = posting::position(&mut tx, ledger, id).await? else { return Ok(None) };
     let sql = const_format::concatcp!(SELECT, " and b.position = $2");
     let rows = tx.fetch_anew(sql, vec![ledger.0.into(), position.into()]).await?;

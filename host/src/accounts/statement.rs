@@ -60,7 +60,7 @@ pub async fn balance_at(
 ) -> Result<Amount, Error> {
     let past = past(posting, ledger, account).await?;
     let after = Timestamp(at.0.saturating_add(1));
-    let mut tx = posting.db().begin_read().await?;
+    let mut tx = posting.db().read().await?;
     let [stood, _] = past.stood_before(&mut tx, [after, after]).await?;
     Ok(stood.balance)
 }
@@ -78,8 +78,8 @@ pub async fn statement(
     limit: i64,
 ) -> Result<Statement, Error> {
     let past = past(posting, ledger, account).await?;
-    // Begun after the account was seen, so that its history is all there.
-    let mut tx = posting.db().begin_read().await?;
+    // After the account was seen, so that its history is all there; and rows of the past stay as they are.
+    let mut tx = posting.db().read().await?;
     let [opening, closing] = past.stood_before(&mut tx, [period.from, period.to.max(period.from)]).await?;
     let total = closing.movements - opening.movements;
     let first = opening.movements + offset.clamp(0, total);

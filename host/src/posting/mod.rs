@@ -466,7 +466,7 @@ pub async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<
 /// # Errors
 /// When the database fails.
 pub async fn transfer(db: &Db, ledger: LedgerId, id: TransferId) -> Result<Option<Transfer>, store::Error> {
-    let mut tx = db.begin_read().await?;
+    let mut tx = db.read().await?;
     Ok(find::transfers(&mut tx, ledger, &[id]).await?.pop().map(|row| row.transfer))
 }
 

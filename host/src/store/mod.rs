@@ -165,18 +165,29 @@ impl Db {
         })
     }
 
-    /// Reads on a thread that may block, for whoever is the only writer of what it reads, and knows what of that is on its way. On PostgreSQL
+    /// Reads what does not change once it is there, or of which the caller is the only writer and knows what is on its way. On PostgreSQL
     /// each statement sees what is durable when it comes, and two round trips are spared; on SQLite it is a transaction.
+    ///
+    /// # Errors
+    /// See [`Db::begin_read`].
+    pub async fn read(&self) -> Result<Tx, Error> {
+        match self {
+            Db::Sqlite { .. } => self.begin_read().await,
+            Db::Postgres { pool, .. } => {
+                let armed = self.arm(Access::Read)?;
+                Ok(Tx::Postgres { tx: Session::Each(pool.acquire().await?), armed })
+            }
+        }
+    }
+
+    /// The same on a thread that may block.
     ///
     /// # Errors
     /// See [`Db::begin_read`].
     pub async fn read_here(&self) -> Result<Tx, Error> {
         match self {
             Db::Sqlite { .. } => self.begin_read_here().await,
-            Db::Postgres { pool, .. } => {
-                let armed = self.arm(Access::Read)?;
-                Ok(Tx::Postgres { tx: Session::Each(pool.acquire().await?), armed })
-            }
+            Db::Postgres { .. } => self.read().await,
         }
     }
 
