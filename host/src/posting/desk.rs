@@ -110,7 +110,7 @@ impl Desk {
     ) -> Result<(), Failure> {
         if let Some(held) = held
             && held.head == row.head
-            && super::locked(&held.resident).flushed() == row.flushed
+            && Self::has_what_lags(held, row)
         {
             held.epoch = row.epoch;
             return Ok(());
@@ -132,6 +132,12 @@ impl Desk {
             recent: ById::default(),
         });
         Ok(())
+    }
+
+    /// Whether nobody else has written any of what waits in memory, as a host may have done that had the ledger in between.
+    fn has_what_lags(held: &Held, row: &LedgerRow) -> bool {
+        let resident = super::locked(&held.resident);
+        resident.flushed() == row.flushed && (resident.is_flushed() || row.epoch == held.epoch + 1)
     }
 
     /// Learns which keys the database may have, if it is not known. What other hosts keep from now on is learned from their records.
