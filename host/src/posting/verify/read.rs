@@ -6,8 +6,9 @@ use crate::store::{Scanned, Tx};
 use ledger_core::{Item, Verdict, codec};
 use std::ops::ControlFlow;
 
-/// Commands from which on a window is full: two of the largest batches, whose rows are a statement's worth of work.
-const WINDOW: usize = 16_000;
+/// Commands from which on a window is full: about the largest batch, whose rows are a statement's worth of work. With twice as many, what is
+/// expected of the rows no longer stays near the processor until they are read, and a proof takes some hundredths longer.
+const WINDOW: usize = 8_000;
 
 /// Records asked for at first; then as many as make a window.
 pub(super) const PACE_FIRST: i64 = 16;
