@@ -63,15 +63,15 @@ impl LedgerRow {
 }
 
 const COLUMNS: &str = "head_seq, head_hash, head_at, last_position, last_id, flushed_seq, flushed_position, lease_epoch, lease_owner, lease_until";
-/// SQLite's file is one process's: there is always time to take it.
+/// SQLite's file is one process's: there is always time to take it, and the transaction has the only lock.
 const LOCK_SQLITE: &str =
     formatcp!("select {COLUMNS}, cast(9223372036854775807 as bigint) as now from ledger where ledger_id = $1");
-const LOCK_POSTGRES: &str = formatcp!("select {COLUMNS}, {NOW} as now from ledger where ledger_id = $1");
+const LOCK_POSTGRES: &str = formatcp!("select {COLUMNS}, {NOW} as now from ledger where ledger_id = $1 for update");
 
 /// Locks the ledger's row until the transaction ends.
 pub(super) async fn lock(tx: &mut Tx, ledger: LedgerId) -> Result<Option<LedgerRow>, Error> {
     let sql = if matches!(tx, Tx::Postgres { .. }) { LOCK_POSTGRES } else { LOCK_SQLITE };
-    let Some(row) = tx.fetch_for_update(sql, vec![ledger.0.into()]).await? else { return Ok(None) };
+    let Some(row) = tx.fetch_optional(sql, vec![ledger.0.into()]).await? else { return Ok(None) };
     let hash = row.bytes("head_hash")?.try_into();
     Ok(Some(LedgerRow {
         head: Head {

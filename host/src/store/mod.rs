@@ -314,22 +314,6 @@ impl Tx {
         Ok(self.fetch_all(sql, values).await?.into_iter().next())
     }
 
-    /// The first row that a query gives, locked until the transaction ends. SQLite needs no lock: the transaction has the only one.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn fetch_for_update(&mut self, sql: &'static str, values: Vec<Value>) -> Result<Option<Row>, Error> {
-        let rows = match self.connection()? {
-            sqlite @ (Connection::Sqlite(_) | Connection::Here(_)) => {
-                fetch_all(sqlite, Text::Constant(sql), values).await?
-            }
-            postgres @ Connection::Postgres(_) => {
-                fetch_all(postgres, Text::Built(&format!("{sql} for update")), values).await?
-            }
-        };
-        Ok(rows.into_iter().next())
-    }
-
     /// Runs a statement and tells how many rows it changed.
     ///
     /// # Errors
