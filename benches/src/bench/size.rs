@@ -85,7 +85,8 @@ pub(crate) fn most_stored(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Tabl
 /// With its accounts opened by a process that has ended: like the others it begins with nothing in memory.
 fn empty(engine: Engine, plan: &Plan, runtime: &Runtime) -> anyhow::Result<Sized> {
     let database = engine.fresh(runtime)?;
-    runtime.block_on(async { anyhow::Ok(Bed::open(&database.url, plan.few).await?.close().await) })?;
+    let opened = runtime.block_on(Bed::open(&database.url, plan.few))?;
+    runtime.block_on(opened.close());
     Sized::of(runtime, "nothing stored".into(), database, plan.few)
 }
 
