@@ -5,6 +5,7 @@ use super::history::Step;
 use super::idempotency::Kept;
 use super::journal;
 use super::lane::Waiting;
+use super::lease::SHARE_FOR;
 use super::load::{self, Before, Loaded, Source};
 use super::mint::IdOrder;
 use super::resident::{ById, Mark, Resident, Slice, Undo};
@@ -32,6 +33,8 @@ pub(super) struct Held {
     pub(super) newest: u128,
     /// Transfers that were begun or settled by batches that may not be durable yet, by batch.
     pub(super) recent: ById<TransferId, TransferRow>,
+    /// Another host has posted since this one last told so in the ledger's row.
+    pub(super) others_posted: bool,
 }
 
 /// No batch is being written.
@@ -136,6 +139,11 @@ impl Held {
         self.head = head;
         self.unwritten = NO_IDS;
         self.forget_recent(write);
+    }
+
+    /// By which this host writes in turn with others: when another one has posted, it may post again.
+    pub(super) const fn right_among_others(&self) -> Right {
+        Right::Shared { on: if self.others_posted { SHARE_FOR } else { 0 } }
     }
 
     /// Whether one of these has an id that was made for the batch that was decided last, which only that batch's rows could tell.

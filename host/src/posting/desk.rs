@@ -85,6 +85,8 @@ impl Desk {
                     self.hold(&mut fresh, &mut tx, &row, None).await?;
                     self.know_keys(&mut tx).await?;
                     *held = fresh;
+                } else if !super::locked(&self.shared.resident).keys.filter.is_known() {
+                    self.know_keys(&mut self.db.begin_read_here().await?).await?;
                 }
                 Ok(Standing::Shared)
             }
@@ -130,6 +132,7 @@ impl Desk {
             unwritten: NO_IDS,
             newest,
             recent: ById::default(),
+            others_posted: false,
         });
         Ok(())
     }
@@ -209,25 +212,28 @@ impl Desk {
         Ok(row.map(|row| row.bytes("hash")).transpose()?.is_some_and(|hash| hash == write.after.hash))
     }
 
-    /// Begins a turn of this host among others: with the lock of the ledger's row, and all that they posted. Also, for how long nobody is
-    /// to take the ledger for itself.
-    async fn turn(&self, held: &mut Held) -> Result<(Tx, i64), Failure> {
-        let mut tx = self.db.begin_here().await?;
-        let row = lease::lock(&mut tx, self.ledger).await?.ok_or(Failure::NoLedger)?;
-        if row.claim(self.host) != Claim::Shared {
-            return Err(Failure::NotShared);
+    /// Begins a turn of this host among others: with the lock of the ledger's row, and all that they posted. Also, whether they posted
+    /// any since it looked last.
+    async fn turn(&self, held: &mut Held) -> Result<(Tx, bool), Failure> {
+        let mut tx = self.db.begin_here().await.map_err(Failure::Early)?;
+        let row = lease::lock(&mut tx, self.ledger).await.map_err(Failure::Early)?.ok_or(Failure::NoLedger)?;
+        match row.claim(self.host) {
+            Claim::Shared => {}
+            Claim::Free => return Err(Failure::NotShared),
+            // Who has it has read what lags, and writes it.
+            Claim::Taken => return Err(Failure::Lost),
         }
-        // When another host posted, it may post again.
-        let on = if held.head == row.head { 0 } else { SHARE_FOR };
+        let moved = held.head != row.head;
+        held.others_posted |= moved;
         follow(&mut tx, held, &row).await?;
-        Ok((tx, on))
+        Ok((tx, moved))
     }
 
     /// Decides and writes a batch in turn with other hosts, under the lock of the ledger's row.
     pub(super) async fn post_shared(&self, held: &mut Held, waiting: &[Waiting]) -> Result<Decided, Failure> {
-        let (mut tx, on) = self.turn(held).await?;
+        let (mut tx, _) = self.turn(held).await?;
         let mut source = Source { db: &self.db, lent: Some(&mut tx), own: None };
-        let (clock, right) = ((self.clock)(), Right::Shared { on });
+        let (clock, right) = ((self.clock)(), held.right_among_others());
         let mut decided = decide(&mut source, &self.engine, held, waiting, clock, right).await?;
         let Some(write) = &decided.write else { return Ok(decided) };
         bulk::write_to_the_end(&mut tx, write).await?.ok_or(Failure::Lost)?;
@@ -238,7 +244,10 @@ impl Desk {
             return Err(failure);
         }
         match tx.commit().await {
-            Ok(()) => Ok(decided),
+            Ok(()) => {
+                held.others_posted = false;
+                Ok(decided)
+            }
             Err(error) if error.outcome_unknown() => self.settle_unknown(decided, error).await,
             Err(error) => Err(error.into()),
         }
@@ -251,14 +260,19 @@ impl Desk {
         if lag < least.max(1) && occasion != Occasion::End {
             return Ok(());
         }
-        let (mut tx, on) = self.turn(held).await?;
-        let is_quiet = on == 0 || occasion != Occasion::Quiet;
-        if !is_quiet || super::locked(&held.resident).is_flushed() {
-            return Ok(());
-        }
-        let write = self.lagging(held, ALL_ROWS, Right::Shared { on });
-        bulk::write_to_the_end(&mut tx, &write).await?.ok_or(Failure::Lost)?;
-        Ok(tx.commit().await?)
+        in_time(async {
+            let (mut tx, moved) = self.turn(held).await?;
+            let is_quiet = !moved || occasion != Occasion::Quiet;
+            if !is_quiet || super::locked(&held.resident).is_flushed() {
+                return Ok(());
+            }
+            let write = self.lagging(held, ALL_ROWS, held.right_among_others());
+            bulk::write_to_the_end(&mut tx, &write).await?.ok_or(Failure::Lost)?;
+            tx.commit().await?;
+            held.others_posted = false;
+            Ok(())
+        })
+        .await
     }
 
     /// Waits until the database tells whether a commit was durable. While its transaction is under way, the row is locked.

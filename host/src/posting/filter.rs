@@ -23,7 +23,7 @@ pub(super) struct Filter {
 
 #[derive(Default, Debug)]
 enum Stored {
-    /// Nobody read them, or others may have kept some since that nobody added.
+    /// Nobody read them.
     #[default]
     Unknown,
     /// All are in `kept`.
@@ -54,6 +54,12 @@ impl Filter {
         let whole = Arc::new(SetOnce::new());
         tokio::spawn(reading.finish(db.clone(), Arc::downgrade(&whole)));
         Ok(Filter { kept: Blocks::default(), stored: Stored::Reading(whole) })
+    }
+
+    /// While stored keys are read into these.
+    #[cfg(test)]
+    pub(super) fn reading(blocks: &Arc<SetOnce<Blocks>>) -> Filter {
+        Filter { kept: Blocks::default(), stored: Stored::Reading(Arc::clone(blocks)) }
     }
 
     /// Whether the stored keys were read, or are being read.

@@ -7,23 +7,25 @@
 //!
 //! - It has in memory every account and key that a record after `ledger.flushed_seq` touched, because it decided that record, followed it, or
 //!   read it when it took the ledger up. So what is not in memory is in the database as it is now.
-//! - `flushed_seq` moves only to the end of the journal, in the transaction that writes everything which lags. A host that finds it moved
-//!   has nothing left to write that was touched by that record or an earlier one.
+//! - In turns `flushed_seq` moves only to the end of the journal, in the transaction that writes everything which lags: an owner has written
+//!   everything before it lets go. A host that finds it moved has nothing left to write that was touched by that record or an earlier one.
 //! - Whoever writes has followed, under the lock of the ledger's row: no row ever goes back to an older state.
 //! - Rows of accounts whose limits or status changed were written with that batch, and those of windows always are. They are read again.
 
 use super::Failure;
+use super::bulk::Head;
 use super::decide::{Held, NO_IDS};
 use super::find;
 use super::history::Step;
 use super::idempotency::{self, Kept};
+use super::journal;
 use super::lease::LedgerRow;
 use super::mint::IdOrder;
 use super::recover::{Done, lost, redo};
 use super::resident::{ById, Resident};
 use super::rows::{self, AccountRow};
 use super::windows;
-use crate::store::{Error, Row, Tx};
+use crate::store::{Error, Tx};
 use foldhash::fast::RandomState;
 use ledger_core::{AccountId, Command, Item, Key, LedgerId, Timestamp, Transfer, TransferId, Verdict, Window, codec};
 use std::collections::HashSet;
@@ -56,10 +58,10 @@ struct Beside {
 /// Brings what is held to the ledger's row, which is locked.
 ///
 /// # Errors
-/// [`Failure::Lost`] when it is too far behind, and is good for nothing.
+/// [`Failure::Lost`] when it is too far behind, or no past of the row's head: then it is good for nothing.
 pub(super) async fn follow(tx: &mut Tx, held: &mut Held, row: &LedgerRow) -> Result<(), Failure> {
     let behind = (row.head.seq - held.head.seq, row.head.last_position - held.head.last_position);
-    if behind.0 > RECORDS_MAX || behind.1 > POSITIONS_MAX {
+    if !(0..=RECORDS_MAX).contains(&behind.0) || !(0..=POSITIONS_MAX).contains(&behind.1) {
         return Err(Failure::Lost);
     }
     let known = super::locked(&held.resident).flushed();
@@ -68,7 +70,7 @@ pub(super) async fn follow(tx: &mut Tx, held: &mut Held, row: &LedgerRow) -> Res
     if flushed.is_some_and(|flushed| flushed.seq < held.head.seq) {
         return Err(Failure::Lost);
     }
-    let records = if behind.0 == 0 { vec![] } else { records(tx, held.ledger, held.head.seq).await? };
+    let records = records(tx, held.ledger, &held.head, &row.head).await?.ok_or(Failure::Lost)?;
     let beside = Beside::of(tx, held, &records).await?;
     let mut resident = super::locked(&held.resident);
     if let Some(flushed) = flushed.filter(|flushed| flushed.seq == held.head.seq) {
@@ -105,15 +107,21 @@ fn entries(records: &[Record]) -> impl Iterator<Item = &(Item, Verdict)> {
     records.iter().flat_map(|record| &record.entries)
 }
 
-async fn records(tx: &mut Tx, ledger: LedgerId, after: i64) -> Result<Vec<Record>, Error> {
-    let sql = "select seq, first_position, body from journal where ledger_id = $1 and seq > $2 order by seq";
-    let rows = tx.fetch_all(sql, vec![ledger.0.into(), after.into()]).await?;
-    let record = |row: &Row| {
-        let (at, entries) = codec::decode_batch(&row.bytes("body")?)
-            .map_err(|_| Error::Corrupt("a journal record is not in canonical form".into()))?;
-        Ok(Record { seq: row.int("seq")?, first_position: row.int("first_position")?, at, entries })
-    };
-    rows.iter().map(record).collect()
+/// The records that lead from one head to another; none when they do not. A database that came back without its newest records has others
+/// in their place, and what was learned of those that are gone must not stay.
+async fn records(tx: &mut Tx, ledger: LedgerId, from: &Head, to: &Head) -> Result<Option<Vec<Record>>, Error> {
+    let (mut hash, mut records) = (from.hash, vec![]);
+    if from.seq < to.seq {
+        let sql = "select seq, first_position, body from journal where ledger_id = $1 and seq > $2 order by seq";
+        for row in &tx.fetch_all(sql, vec![ledger.0.into(), from.seq.into()]).await? {
+            let (seq, first_position, body) = (row.int("seq")?, row.int("first_position")?, row.bytes("body")?);
+            hash = journal::record(&hash, ledger, seq, &body);
+            let (at, entries) = codec::decode_batch(&body)
+                .map_err(|_| Error::Corrupt("a journal record is not in canonical form".into()))?;
+            records.push(Record { seq, first_position, at, entries });
+        }
+    }
+    Ok((hash == to.hash).then_some(records))
 }
 
 impl Beside {
@@ -227,6 +235,9 @@ fn keep(resident: &mut Resident, record: &Record, refused: &HashSet<Key, RandomS
         let is_new = !keys.filter.may_have(kept.key) || (keys.kept(kept.key).is_none() && !refused.contains(&kept.key));
         if is_new {
             keys.keep(kept);
+        } else {
+            // Which keys are stored may be being read, from where this one was not yet.
+            keys.filter.add(kept.key);
         }
     }
 }
@@ -260,4 +271,43 @@ fn add(resident: &mut Resident, record: &Record, settled: &ById<TransferId, Tran
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Record, keep};
+    use crate::posting::blocks::Blocks;
+    use crate::posting::filter::Filter;
+    use crate::posting::resident::{Mark, Resident};
+    use ledger_core::{
+        AccountId, Amount, Command, Create, Item, Key, Memo, Rejection, Timestamp, TransferId, TransferKind, Verdict,
+    };
+    use std::sync::Arc;
+    use tokio::sync::SetOnce;
+
+    /// It was stored after its place had been read, so that those who read will not find it.
+    #[test]
+    fn a_refused_key_that_is_stored_already_is_known_when_stored_keys_have_been_read() {
+        let key = Key(7);
+        let create = Create {
+            id: TransferId(1),
+            kind: TransferKind::Immediate,
+            payer: AccountId(1),
+            payee: AccountId(2),
+            amount: Amount::new(5).unwrap(),
+            expires_at: None,
+            key: Some(key),
+            payable_now: false,
+            memo: Memo::NONE,
+        };
+        let refused = Verdict::Refused(Rejection::PayerFrozen);
+        let entries = vec![(Item::alone(Command::Create(create)), refused)];
+        let record = Record { seq: 1, first_position: 0, at: Timestamp(9), entries };
+        let blocks = Arc::new(SetOnce::new());
+        let mut resident = Resident::new(Mark::default(), 1_000);
+        resident.keys.filter = Filter::reading(&blocks);
+        keep(&mut resident, &record, &[key].into_iter().collect());
+        blocks.set(Blocks::default()).unwrap();
+        assert!(resident.keys.filter.may_have(key));
+    }
 }

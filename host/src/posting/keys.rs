@@ -36,7 +36,7 @@ pub(super) struct Keys {
     written: Vec<Kept>,
     /// Which keys may be kept.
     pub(super) filter: Filter,
-    /// Some of the fresh ones may have rows already: they were read from the journal after a crash.
+    /// Some of the fresh ones may have rows already: they were read from the journal when the ledger was taken.
     recovered: bool,
 }
 

@@ -7,7 +7,7 @@
 use super::bulk::{self, Right, Written};
 use super::decide::{Decided, Held, decide};
 use super::desk::{Desk, Occasion, Standing};
-use super::load::Source;
+use super::load::{self, Source};
 use super::{Entry, Failure, PostingError};
 use crate::store::{self, Statement};
 use ledger_core::{BATCH_MAX, Outcome};
@@ -238,6 +238,7 @@ impl Runner {
                 Failure::Lost
                 | Failure::Taken
                 | Failure::NotShared
+                | Failure::Early(store::Error::Retry(_) | store::Error::Unavailable(_))
                 | Failure::Store(store::Error::Retry(_) | store::Error::Unavailable(_))
                     if started.elapsed() < self.desk.pace.try_for => {}
                 failure => return refuse(waiting, &failure.into()),
@@ -254,6 +255,8 @@ impl Runner {
             return Err((waiting, failure));
         }
         let Some(held) = &mut self.held else { return Err((waiting, Failure::Lost)) };
+        // Before others wait for the ledger's row.
+        load::know_keys(&held.resident, &waiting).await;
         if self.standing == Standing::Shared {
             return match self.desk.post_shared(held, &waiting).await {
                 Ok(decided) => {
@@ -411,7 +414,9 @@ impl Runner {
         let Some(held) = &mut self.held else { return };
         let flushed = super::locked(&held.resident).is_flushed();
         match self.standing {
-            Standing::None => return,
+            Standing::None if flushed => return,
+            // Taking turns came to its end before what lags was written.
+            Standing::None => return self.stand_again().await,
             Standing::Shared => return self.flush_shared(Occasion::Quiet).await,
             Standing::Owner => self.idle += 1,
         }
@@ -434,6 +439,10 @@ impl Runner {
     /// Writes everything that lags and lets the ledger go, so that others may post too.
     async fn leave(&mut self) {
         self.wanted = false;
+        let lags = |held: &Held| !super::locked(&held.resident).is_flushed();
+        if self.standing == Standing::None && self.held.as_ref().is_some_and(lags) {
+            self.stand_again().await;
+        }
         if self.standing == Standing::Shared {
             return self.flush_shared(Occasion::End).await;
         }
@@ -450,6 +459,12 @@ impl Runner {
         }
     }
 
+    async fn stand_again(&mut self) {
+        if let Err(failure) = self.stand().await {
+            self.give_up(failure);
+        }
+    }
+
     async fn flush_shared(&mut self, occasion: Occasion) {
         let Some(held) = &mut self.held else { return };
         if let Err(failure) = self.desk.flush_shared(held, occasion).await {
@@ -461,8 +476,8 @@ impl Runner {
     fn fall_back(&mut self, failure: &Failure) {
         match failure {
             Failure::NotShared => self.standing = Standing::None,
-            // It was taken back.
-            Failure::Companion { .. } => {}
+            // It was taken back, or never began.
+            Failure::Companion { .. } | Failure::Early(_) => {}
             _ => self.forget(),
         }
     }

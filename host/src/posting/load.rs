@@ -132,14 +132,18 @@ const SEARCHED_MAX: usize = 64;
 /// How long it is waited for.
 const KNOWN_WITHIN: Duration = Duration::from_secs(1);
 
-/// What earlier batches kept of the commands' keys.
-async fn keys(source: &mut Source<'_>, before: Before<'_>, items: &[Item]) -> Result<ById<Key, Kept>, Error> {
-    let being_read = super::locked(before.resident).keys.filter.being_read();
+/// Waits until it is known which keys are stored, when it is being read and there are many to be looked for.
+pub(super) async fn know_keys(resident: &Mutex<Resident>, waiting: &[Waiting]) {
+    let being_read = super::locked(resident).keys.filter.being_read();
     if let Some(being_read) = being_read
-        && items.iter().filter_map(|item| key_of(&item.command)).nth(SEARCHED_MAX).is_some()
+        && entries(waiting).filter_map(|entry| key_of(&entry.command)).nth(SEARCHED_MAX).is_some()
     {
         let _ = tokio::time::timeout(KNOWN_WITHIN, being_read.wait()).await;
     }
+}
+
+/// What earlier batches kept of the commands' keys.
+async fn keys(source: &mut Source<'_>, before: Before<'_>, items: &[Item]) -> Result<ById<Key, Kept>, Error> {
     let (mut kept, mut unknown) = (ById::default(), vec![]);
     {
         let resident = super::locked(before.resident);

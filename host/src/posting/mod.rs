@@ -395,7 +395,7 @@ impl From<EngineError> for PostingError {
 impl From<Failure> for PostingError {
     fn from(failure: Failure) -> PostingError {
         match failure {
-            Failure::Store(error) => error.into(),
+            Failure::Store(error) | Failure::Early(error) => error.into(),
             Failure::Engine(error) => error.into(),
             Failure::NoLedger => PostingError::NoLedger,
             Failure::Companion { constraint, .. } => PostingError::Conflict(constraint),
@@ -411,6 +411,8 @@ impl From<Failure> for PostingError {
 #[derive(Debug)]
 enum Failure {
     Store(store::Error),
+    /// The same, before anything was changed in memory.
+    Early(store::Error),
     Engine(EngineError),
     NoLedger,
     /// The companion of whoever waits at this place met this constraint.

@@ -20,7 +20,8 @@ pub struct Pace {
     /// How many rows of `transfer` a sweep may take to go through. After a crash at most twice as many are read again, which takes
     /// a second or two.
     pub sweep_alone: i64,
-    /// The same where other hosts read the same database: with each account they have to read what lags.
+    /// The same where other hosts read the same database: with each account they have to read what lags. Hosts in turn write everything
+    /// when half as much lags.
     pub sweep_among_others: i64,
     /// The most accounts that are kept when nothing of them waits to be written: some 300 MB.
     pub accounts_max: usize,

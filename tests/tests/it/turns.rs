@@ -184,3 +184,30 @@ async fn a_conflict_in_turn_leaves_nothing_behind() {
     second.close().await;
     room.prove().await;
 }
+
+/// A database that comes back without its newest record, as after a failover to a copy that was behind: what hosts remember of it is gone.
+#[tokio::test]
+async fn a_record_that_was_lost_is_forgotten() {
+    let room = Room::paced(Engine::Postgres, clock(), restless(1_000_000)).await;
+    let (first, second) = (&room.posting, &room.another(&room.db, restless(1_000_000)));
+    let post = async |host: &Posting, entry: Entry| room.post_by(host, entry).await.unwrap();
+    began(&post(first, pay("begin", ALICE, BOB, 1)).await);
+    began(&post(second, pay("join", ALICE, BOB, 1)).await);
+    began(&post(first, pay("on", ALICE, BOB, 1)).await);
+    let run = async |sql: &'static str| room.db.execute(sql, vec![]).await.unwrap();
+    run("create table copy as select * from ledger").await;
+    began(&post(first, pay("lost", ALICE, BOB, 90)).await);
+    run("delete from transfer where seq > (select head_seq from copy)").await;
+    run("delete from journal where seq > (select head_seq from copy)").await;
+    run("update ledger set head_seq = c.head_seq, head_hash = c.head_hash, head_at = c.head_at, begun = c.begun, posted = c.posted,
+                last_position = c.last_position, last_id = c.last_id from copy c")
+    .await;
+    // Another record in its place, and then one after it.
+    began(&post(second, pay("found", ALICE, BOB, 20)).await);
+    began(&post(first, pay("after", ALICE, BOB, 2)).await);
+    began(&post(first, pay("lost", ALICE, BOB, 3)).await);
+    first.close().await;
+    second.close().await;
+    assert_eq!((room.balance(ALICE).await, room.balance(BOB).await), (-28, 28));
+    room.prove().await;
+}
