@@ -16,6 +16,7 @@ use tokio::sync::SetOnce;
 /// Keys of one ledger that may be stored.
 #[derive(Default, Debug)]
 pub(super) struct Filter {
+    /// Those that came since the ledger was taken: so few at first that the processor has all their blocks at hand.
     kept: Blocks,
     /// Those that were stored before.
     stored: Stored,
@@ -26,8 +27,8 @@ enum Stored {
     /// Nobody read them.
     #[default]
     Unknown,
-    /// All are in `kept`.
-    Read,
+    /// All were read.
+    Read(Blocks),
     /// They are being read.
     Reading(Arc<SetOnce<Blocks>>),
 }
@@ -49,7 +50,7 @@ impl Filter {
             reading.go_on(tx).await?;
         }
         if reading.next.is_none() {
-            return Ok(Filter { kept: reading.kept, stored: Stored::Read });
+            return Ok(Filter { kept: Blocks::default(), stored: Stored::Read(reading.kept) });
         }
         let whole = Arc::new(SetOnce::new());
         tokio::spawn(reading.finish(db.clone(), Arc::downgrade(&whole)));
@@ -77,12 +78,12 @@ impl Filter {
 
     /// Whether this key may be stored, or was added. False is certain.
     pub(super) fn may_have(&self, key: Key) -> bool {
-        let stored = match &self.stored {
-            Stored::Read => false,
+        let stored = || match &self.stored {
+            Stored::Read(blocks) => blocks.may_have(key),
             Stored::Reading(blocks) => blocks.get().is_none_or(|blocks| blocks.may_have(key)),
             Stored::Unknown => true,
         };
-        stored || self.kept.may_have(key)
+        self.kept.may_have(key) || stored()
     }
 
     pub(super) fn add(&mut self, key: Key) {
