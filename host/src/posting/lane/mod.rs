@@ -4,9 +4,11 @@
 //! answered before what they were decided on is durable. Small batches are not decided ahead: what arrives while one is
 //! being written rides together in the next, which saves commits. When a write fails, the lane forgets everything and reads it again.
 
+mod rest; // what lags, and letting go
+
 use super::bulk::{self, Right, Written};
 use super::decide::{Decided, Held, decide};
-use super::desk::{Desk, Occasion, Standing};
+use super::desk::{Desk, Standing};
 use super::load::{self, Source};
 use super::{Entry, Failure, PostingError};
 use crate::store::{self, Statement};
@@ -26,9 +28,6 @@ const QUEUE_MAX: usize = 4 * BATCH_MAX;
 /// The first pause between two tries; each next one is twice as long, up to [`PAUSE_MAX`].
 const PAUSE_MIN: Duration = Duration::from_millis(2);
 const PAUSE_MAX: Duration = Duration::from_millis(500);
-
-/// How often a lane without work looks, before it lets go of a ledger that other hosts may want.
-const IDLE_MAX: u32 = 5;
 
 /// Some commands and who waits for their outcomes.
 #[derive(Debug)]
@@ -391,84 +390,6 @@ impl Runner {
                 refuse(waiting, &failure.into());
                 false
             }
-        }
-    }
-
-    /// Writes rows that lag and that a batch with companions, or of several hosts, could not take along.
-    async fn catch_up(&mut self) {
-        let Some(held) = &mut self.held else { return };
-        if self.standing == Standing::Shared {
-            return self.flush_shared(Occasion::Much).await;
-        }
-        let rows = self.desk.pace.idle_rows;
-        if super::locked(&held.resident).is_overdue(held.head.mark(), rows) {
-            match self.desk.flush(held, rows, Right::Owner).await {
-                Ok(written) => self.wanted |= written.wanted,
-                Err(failure) => self.give_up(failure),
-            }
-        }
-    }
-
-    /// Nothing came for a while: rows that lag are written, and a ledger that other hosts may want is let go.
-    async fn rest(&mut self) {
-        let Some(held) = &mut self.held else { return };
-        let flushed = super::locked(&held.resident).is_flushed();
-        match self.standing {
-            Standing::None if flushed => return,
-            // Taking turns came to its end before what lags was written.
-            Standing::None => return self.stand_again().await,
-            Standing::Shared => return self.flush_shared(Occasion::Quiet).await,
-            Standing::Owner => self.idle += 1,
-        }
-        let idle_rows = self.desk.pace.idle_rows;
-        let result = match flushed {
-            false => self.desk.flush(held, idle_rows, Right::Owner).await,
-            true if self.idle < IDLE_MAX || self.desk.is_embedded() => return,
-            true => {
-                self.standing = Standing::None;
-                self.desk.shared.disown();
-                self.desk.flush(held, idle_rows, Right::Shared { on: -1 }).await
-            }
-        };
-        match result {
-            Ok(written) => self.wanted |= written.wanted,
-            Err(failure) => self.give_up(failure),
-        }
-    }
-
-    /// Writes everything that lags and lets the ledger go, so that others may post too.
-    async fn leave(&mut self) {
-        self.wanted = false;
-        let lags = |held: &Held| !super::locked(&held.resident).is_flushed();
-        if self.standing == Standing::None && self.held.as_ref().is_some_and(lags) {
-            self.stand_again().await;
-        }
-        if self.standing == Standing::Shared {
-            return self.flush_shared(Occasion::End).await;
-        }
-        if self.standing != Standing::Owner || !self.finish_writing().await {
-            return;
-        }
-        let Some(held) = &mut self.held else { return };
-        match self.desk.flush_all(held).await {
-            Ok(()) => {
-                self.standing = Standing::None;
-                self.desk.shared.disown();
-            }
-            Err(failure) => self.give_up(failure),
-        }
-    }
-
-    async fn stand_again(&mut self) {
-        if let Err(failure) = self.stand().await {
-            self.give_up(failure);
-        }
-    }
-
-    async fn flush_shared(&mut self, occasion: Occasion) {
-        let Some(held) = &mut self.held else { return };
-        if let Err(failure) = self.desk.flush_shared(held, occasion).await {
-            self.give_up(failure);
         }
     }
 
