@@ -1,4 +1,4 @@
-//! One batch: load, ask the component, and work out what to write. Writing is in `bulk`, who waits in `lane.rs`.
+//! One batch: load, ask the component, and work out what to write. Writing is in `bulk`, who waits in `lane`.
 
 use super::bulk::{Head, Right, Write};
 use super::history::Step;

@@ -3,12 +3,12 @@
 //! | step | who | what |
 //! | --- | --- | --- |
 //! | 1 | [`Posting::submit`] | puts commands into the queue of their ledger's lane |
-//! | 2 | `lane.rs` | takes everything that waits, up to [`BATCH_MAX`](ledger_core::BATCH_MAX) commands |
+//! | 2 | `lane` | takes everything that waits, up to [`BATCH_MAX`](ledger_core::BATCH_MAX) commands |
 //! | 3 | `load.rs` | finds what the batch touches, in memory (`resident.rs`) or in the database |
 //! | 4 | `engine` | decides, once |
 //! | 5 | `decide.rs` | works out what is to be written: journal record, transfer rows, history links, keys |
 //! | 6 | `bulk` | writes it in one transaction, with some of the account rows that lag |
-//! | 7 | `lane.rs` | answers everyone, after the commit is durable |
+//! | 7 | `lane` | answers everyone, after the commit is durable |
 //!
 //! One command is a batch of one; there is no other path. `lease.rs` says how hosts share a PostgreSQL; `recover.rs` how rows that
 //! were written behind are brought up to date after a crash.
