@@ -11,7 +11,10 @@ use hesabu::engine::{COMPONENT, Engine};
 use hesabu::posting::{self, Entry, Posting};
 use hesabu::store::{self, Db};
 use hesabu::{id_text, system_clock};
-use ledger_core::{AccountStatus, Amount, BATCH_MAX, Command, LedgerId, OpenAccount, Outcome, Receipt, Unit};
+use ledger_core::{
+    AccountStatus, Amount, BATCH_MAX, Command, Direction, LedgerId, OpenAccount, Outcome, Period, Receipt, SetWindow,
+    Unit, UtcOffset,
+};
 use std::fmt::{Display, Formatter};
 use std::sync::Arc;
 
@@ -122,6 +125,30 @@ impl Bed {
             };
             let outcomes = self.posting.submit_batch(self.ledger, chunk.iter().map(open).collect()).await?;
             ensure!(outcomes.iter().all(Result::is_ok), "an account was refused: {:?}", outcomes.first());
+        }
+        Ok(())
+    }
+
+    /// Gives every account windows of a day and a month, both ways, that no bench comes to the end of.
+    pub async fn limit_accounts(&self) -> anyhow::Result<()> {
+        let most = Amount::new(LIMIT).context("the limit is an amount")?;
+        let windows = [Direction::Out, Direction::In].into_iter().flat_map(|direction| {
+            [Period::Day, Period::Month].into_iter().map(move |period| SetWindow {
+                account: account(0),
+                direction,
+                period,
+                max_amount: Some(most),
+                max_count: None,
+                offset: UtcOffset::UTC,
+            })
+        });
+        let windows: Vec<SetWindow> = windows.collect();
+        let all = (0..self.accounts)
+            .flat_map(|number| windows.iter().map(move |window| SetWindow { account: account(number), ..*window }));
+        let entries: Vec<Entry> = all.map(|window| Entry::new(Command::SetWindow(window), "")).collect();
+        for chunk in entries.chunks(BATCH_MAX) {
+            let outcomes = self.posting.submit_batch(self.ledger, chunk.to_vec()).await?;
+            ensure!(outcomes.iter().all(Result::is_ok), "a window was refused: {:?}", outcomes.first());
         }
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! The benches, by name. Each is a file that says which question it answers.
 
 mod durable; // durable batches against the barest program
-mod size; // many accounts, many transfers
+mod size; // many accounts, windows, many transfers
 mod http; // single requests
 mod memory; // what a server takes
 mod start; // until a server is ready
@@ -22,6 +22,8 @@ pub(crate) enum Bench {
     Sqlite,
     /// The same over a million accounts, against ten thousand
     SqliteMillion,
+    /// The same over accounts with window limits, against accounts without
+    Windows,
     /// Durable batches on PostgreSQL, against a bare bulk statement
     Postgres,
     /// The same through two hosts that share a ledger
@@ -70,6 +72,7 @@ impl Bench {
         match self {
             Bench::Sqlite => durable::run(&durable::SQLITE, plan, runtime),
             Bench::SqliteMillion => size::accounts(plan, runtime),
+            Bench::Windows => size::windows(plan, runtime),
             Bench::Postgres => durable::run(&durable::POSTGRES, plan, runtime),
             Bench::PostgresShared => durable::run(&durable::SHARED, plan, runtime),
             Bench::Stored => size::stored(Engine::Sqlite, plan, runtime),

@@ -1,5 +1,5 @@
-//! Does a ledger get slower as it grows? Batches over many accounts, and batches after many transfers, against a small and
-//! empty ledger in the same run.
+//! Does a ledger get slower as there is more in it? Batches over many accounts, over accounts with windows, and after many transfers,
+//! against a small, plain and empty ledger in the same run.
 
 use crate::contest::{Limit, Rounds, Side, in_turns};
 use crate::database::{Database, Engine, grown};
@@ -40,7 +40,22 @@ pub(crate) fn accounts(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Table> 
         Sized::of(runtime, format!("{} accounts", grouped(count)), database, count)
     };
     let ledgers = [fresh(plan.few)?, fresh(plan.many)?];
-    compare(plan, runtime, &ledgers, Target::RatioAtLeast(600), &mut table)?;
+    compare(plan, runtime, &ledgers, Some(Target::RatioAtLeast(600)), &mut table)?;
+    end(runtime, ledgers, &mut table)?;
+    Ok(table)
+}
+
+/// Accounts with window limits on SQLite. Nothing must be reached; it is to be seen what they cost.
+pub(crate) fn windows(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Table> {
+    let mut table = Table::new(
+        "windows",
+        "Durable batches through posting on SQLite where every account may pay and be paid so much a day and a month (four windows each), \
+         against accounts without.",
+    );
+    let fresh = |words: &str| Sized::of(runtime, words.into(), Engine::Sqlite.fresh(runtime)?, plan.few);
+    let ledgers = [fresh("no windows")?, fresh("windows")?];
+    runtime.block_on(ledgers[1].bed.limit_accounts())?;
+    compare(plan, runtime, &ledgers, None, &mut table)?;
     end(runtime, ledgers, &mut table)?;
     Ok(table)
 }
@@ -64,7 +79,7 @@ pub(crate) fn stored(engine: Engine, plan: &Plan, runtime: &Runtime) -> anyhow::
         let database = engine.filled(runtime, plan.few, transfers)?;
         ledgers.push(Sized::of(runtime, format!("{} stored", grouped(transfers)), database, plan.few)?);
     }
-    compare(plan, runtime, &ledgers, Target::RatioAtLeast(800), &mut table)?;
+    compare(plan, runtime, &ledgers, Some(Target::RatioAtLeast(800)), &mut table)?;
     end(runtime, ledgers, &mut table)?;
     Ok(table)
 }
@@ -77,7 +92,7 @@ pub(crate) fn most_stored(plan: &Plan, runtime: &Runtime) -> anyhow::Result<Tabl
     let database = grown(runtime, plan.few, from, plan.most_stored)?;
     let large = Sized::of(runtime, format!("{} stored", grouped(plan.most_stored)), database, plan.few)?;
     let ledgers = [empty(Engine::Sqlite, plan, runtime)?, large];
-    compare(plan, runtime, &ledgers, Target::RatioAtLeast(800), &mut table)?;
+    compare(plan, runtime, &ledgers, Some(Target::RatioAtLeast(800)), &mut table)?;
     end(runtime, ledgers, &mut table)?;
     Ok(table)
 }
@@ -91,7 +106,13 @@ fn empty(engine: Engine, plan: &Plan, runtime: &Runtime) -> anyhow::Result<Sized
 }
 
 /// Compares each ledger with the first.
-fn compare(plan: &Plan, runtime: &Runtime, ledgers: &[Sized], target: Target, table: &mut Table) -> anyhow::Result<()> {
+fn compare(
+    plan: &Plan,
+    runtime: &Runtime,
+    ledgers: &[Sized],
+    target: Option<Target>,
+    table: &mut Table,
+) -> anyhow::Result<()> {
     let limit = Limit { count: plan.limit.count.min(ROUND_MAX), ..plan.limit };
     for (size, form) in plan.sizes.iter().flat_map(|size| FORMS.map(|form| (*size, form))) {
         let side = |sized: &Sized| PostingSide::new(runtime.handle(), std::slice::from_ref(&sized.bed), size, form);
@@ -104,7 +125,7 @@ fn compare(plan: &Plan, runtime: &Runtime, ledgers: &[Sized], target: Target, ta
         for (sized, measured) in rest.iter().zip(measured) {
             let row = Row::rates(format!("{words}, {}", sized.words), "transfers/s", measured);
             let row = row.map(|row| row.against(&first.words, measured, base));
-            table.add(row.map(|row| Row { target: (form == Form::Keyed).then_some(target), ..row }));
+            table.add(row.map(|row| Row { target: target.filter(|_| form == Form::Keyed), ..row }));
         }
     }
     Ok(())

@@ -14,7 +14,6 @@ use ledger_core::{Account, AccountId, Command, Item, Key, LedgerId, Timestamp, T
 use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
-use std::time::Duration;
 
 /// What was loaded for a batch.
 #[derive(Debug)]
@@ -125,20 +124,13 @@ pub(super) fn entries(waiting: &[Waiting]) -> impl Iterator<Item = &Entry> {
     waiting.iter().flat_map(|waiting| &waiting.entries)
 }
 
-/// Keys that are searched in every run of a large ledger while it is being read which ones there are. For more than these the end of that
-/// is waited for, which comes sooner.
-const SEARCHED_MAX: usize = 64;
-
-/// How long it is waited for.
-const KNOWN_WITHIN: Duration = Duration::from_secs(1);
-
-/// Waits until it is known which keys are stored, when it is being read and there are many to be looked for.
+/// Waits until it is known which keys are stored, when it is being read: for no longer than the search for these would take without that. So
+/// few keys hardly wait, and no batch takes twice as long as it must.
 pub(super) async fn know_keys(resident: &Mutex<Resident>, waiting: &[Waiting]) {
-    let being_read = super::locked(resident).keys.filter.being_read();
-    if let Some(being_read) = being_read
-        && entries(waiting).filter_map(|entry| key_of(&entry.command)).nth(SEARCHED_MAX).is_some()
-    {
-        let _ = tokio::time::timeout(KNOWN_WITHIN, being_read.wait()).await;
+    let keys = entries(waiting).filter_map(|entry| key_of(&entry.command)).count();
+    let being_read = super::locked(resident).keys.filter.being_read(keys);
+    if let Some((being_read, within)) = being_read {
+        let _ = tokio::time::timeout(within, being_read.wait()).await;
     }
 }
 

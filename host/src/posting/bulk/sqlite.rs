@@ -141,28 +141,43 @@ fn settle(tx: &mut HereTx, settled: &[(i64, i64)]) -> Result<(), Error> {
     Ok(())
 }
 
+/// Nearly all have a row, which is found sooner by an update than by an insert that comes into conflict with it.
+const CHANGE_ACCOUNT: &str =
+    "update account set balance = ?3, held_out = ?4, held_in = ?5, floor = ?6, ceiling = ?7, status = ?8, as_of = ?9,
+        last_position = ?10, entries = ?11, begun = ?12, posted = ?13, ended = ?14, spine = ?15, windowed = ?16
+ where ledger_id = ?1 and account_id = ?2";
+
+const OPEN_ACCOUNT: &str =
+    "insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
+                          last_position, entries, begun, posted, ended, spine, windowed)
+ values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
+
 fn accounts(tx: &mut HereTx, ledger: LedgerId, rows: &[AccountRow]) -> Result<(), Error> {
-    let mut statement = tx.prepare(
-        "insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
-                              last_position, entries, begun, posted, ended, spine, windowed)
-         values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)
-         on conflict (ledger_id, account_id) do update set
-            balance = excluded.balance, held_out = excluded.held_out, held_in = excluded.held_in,
-            floor = excluded.floor, ceiling = excluded.ceiling, status = excluded.status, as_of = excluded.as_of,
-            last_position = excluded.last_position, entries = excluded.entries, begun = excluded.begun,
-            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine, windowed = excluded.windowed",
-    )?;
-    let mut spine = Vec::new();
+    let (mut spine, mut opened) = (vec![], vec![]);
+    let mut change = tx.prepare(CHANGE_ACCOUNT)?;
     for row in rows {
-        row.chain.put_spine(&mut spine);
-        let mut values = [Bind::Bytes(&spine); 16];
-        values[0] = id(ledger.0);
-        values[1] = id(row.account.id.0);
-        values[2..14].copy_from_slice(&account_numbers(row).map(Bind::Int));
-        values[15] = Bind::Int(i64::from(row.account.windowed));
-        statement.run(&values)?;
+        if change.run(&account_values(ledger, row, &mut spine))? == 0 {
+            opened.push(row);
+        }
+    }
+    drop(change);
+    if !opened.is_empty() {
+        let mut open = tx.prepare(OPEN_ACCOUNT)?;
+        for row in opened {
+            open.run(&account_values(ledger, row, &mut spine))?;
+        }
     }
     Ok(())
+}
+
+fn account_values<'s>(ledger: LedgerId, row: &AccountRow, spine: &'s mut Vec<u8>) -> [Bind<'s>; 16] {
+    row.chain.put_spine(spine);
+    let mut values = [Bind::Bytes(spine); 16];
+    values[0] = id(ledger.0);
+    values[1] = id(row.account.id.0);
+    values[2..14].copy_from_slice(&account_numbers(row).map(Bind::Int));
+    values[15] = Bind::Int(i64::from(row.account.windowed));
+    values
 }
 
 /// Few batches change any.
