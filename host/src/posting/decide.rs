@@ -115,7 +115,6 @@ pub(super) async fn decide(
         counts: changes.counts(),
         appended: changes.appended,
         settled: changes.settled,
-        windows: posted.windows,
         behind,
         began: Instant::now(),
     };
@@ -216,7 +215,10 @@ impl Changes {
             let row = resident.change(place);
             (row.account, row.as_of) = (*account, self.seq);
         }
-        posted.windows.iter().for_each(|window| resident.windows.change(*window));
+        for window in &posted.windows {
+            let place = resident.place(window.account).expect("whose window changed was loaded or opened");
+            resident.change(place).windows.change(*window);
+        }
         self.appended.reserve(loaded.items.len());
         self.journaled.reserve(loaded.items.len());
     }

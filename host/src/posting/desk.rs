@@ -306,7 +306,6 @@ impl Desk {
             appended: vec![],
             settled: vec![],
             counts: [0; 3],
-            windows: vec![],
             behind,
             began: Instant::now(),
         }

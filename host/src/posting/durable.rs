@@ -4,7 +4,7 @@ use super::bulk::LEASE;
 use super::resident::Resident;
 use super::rows::AccountRow;
 use crate::store::Db;
-use ledger_core::{AccountId, Window};
+use ledger_core::AccountId;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -34,8 +34,8 @@ struct Durable {
 /// What a lane can say about an account.
 #[derive(Debug)]
 pub(super) enum Seen {
-    /// This is durable, and so are the account's windows.
-    Here(Box<AccountRow>, Vec<Window>),
+    /// This is durable.
+    Here(Box<AccountRow>),
     /// Its row in the database is as it is now, if there is one.
     Stored,
     /// The ledger is not this host's: the row may lag behind what others posted.
@@ -55,15 +55,13 @@ impl Default for Shared {
 }
 
 impl Shared {
-    /// The account as this lane has it, with its windows, once that is durable.
+    /// The account as this lane has it, once that is durable.
     pub(super) async fn account(&self, id: AccountId) -> Seen {
         let mut durable = self.durable.subscribe();
         loop {
-            let (row, windows, seen) = {
+            let (row, seen) = {
                 let resident = super::locked(&self.resident);
-                let row = resident.account(id);
-                let windows = if row.is_some_and(|row| row.account.windowed) { resident.windows.of(id) } else { &[] };
-                (row.cloned(), windows.to_vec(), *durable.borrow_and_update())
+                (resident.account(id).cloned(), *durable.borrow_and_update())
             };
             if !seen.is_owned() {
                 return Seen::Unknown;
@@ -73,7 +71,7 @@ impl Shared {
                 |now: &Durable| now.generation != seen.generation || now.owned_until.is_none() || now.seq >= row.as_of;
             let Ok(now) = durable.wait_for(settled).await.map(|now| *now) else { return Seen::Unknown };
             if now.generation == seen.generation && now.seq >= row.as_of {
-                return Seen::Here(Box::new(row), windows);
+                return Seen::Here(Box::new(row));
             }
         }
     }

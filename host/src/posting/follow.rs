@@ -10,7 +10,7 @@
 //! - In turns `flushed_seq` moves only to the end of the journal, in the transaction that writes everything which lags: an owner has written
 //!   everything before it lets go. A host that finds it moved has nothing left to write that was touched by that record or an earlier one.
 //! - Whoever writes has followed, under the lock of the ledger's row: no row ever goes back to an older state.
-//! - Rows of accounts whose limits or status changed were written with that batch, and those of windows always are. They are read again.
+//! - Rows of accounts whose limits, status or windows were changed by a command were written with that batch. They are read again.
 
 use super::Failure;
 use super::bulk::Head;
@@ -24,10 +24,9 @@ use super::mint::IdOrder;
 use super::recover::{Done, lost, redo};
 use super::resident::{ById, Resident};
 use super::rows::{self, AccountRow};
-use super::windows;
 use crate::store::{Error, Tx};
 use foldhash::fast::RandomState;
-use ledger_core::{AccountId, Command, Item, Key, LedgerId, Timestamp, Transfer, TransferId, Verdict, Window, codec};
+use ledger_core::{AccountId, Command, Item, Key, LedgerId, Timestamp, Transfer, TransferId, Verdict, codec};
 use std::collections::HashSet;
 
 /// Records, and rows of `transfer`, by which a host may be behind. Further behind it reads everything anew, while others go on.
@@ -48,9 +47,6 @@ struct Beside {
     settled: ById<TransferId, Transfer>,
     /// Accounts that they touched, and that are not in memory or may be otherwise there.
     accounts: Vec<AccountRow>,
-    /// All windows of accounts that they touched.
-    windowed: Vec<AccountId>,
-    windows: Vec<Window>,
     /// Keys that were refused before.
     refused: HashSet<Key, RandomState>,
 }
@@ -76,10 +72,8 @@ pub(super) async fn follow(tx: &mut Tx, held: &mut Held, row: &LedgerRow) -> Res
     if let Some(flushed) = flushed.filter(|flushed| flushed.seq == held.head.seq) {
         resident.written_elsewhere(flushed);
     }
-    let Beside { settled, accounts, windowed, windows, refused } = beside;
+    let Beside { settled, accounts, refused } = beside;
     accounts.into_iter().for_each(|row| resident.renew(row));
-    windowed.into_iter().for_each(|account| resident.windows.restore(account, vec![]));
-    resident.windows.admit(windows);
     for record in &records {
         add(&mut resident, record, &settled)?;
         keep(&mut resident, record, &refused);
@@ -127,29 +121,19 @@ async fn records(tx: &mut Tx, ledger: LedgerId, from: &Head, to: &Head) -> Resul
 impl Beside {
     async fn of(tx: &mut Tx, held: &Held, records: &[Record]) -> Result<Beside, Error> {
         let settled = settled(tx, held.ledger, records).await?;
-        let (wanted, mut windowed) = {
+        let mut wanted: Vec<AccountId> = {
             let resident = super::locked(&held.resident);
-            let (mut wanted, mut windowed) = (vec![], vec![]);
-            for account in touched(records, &settled) {
-                match (account, resident.account(account.id())) {
-                    (Touched::Moved(_), Some(row)) if !row.account.windowed => {}
-                    (Touched::Moved(_), Some(row)) => windowed.push(row.clone()),
-                    (Touched::Moved(id), None) | (Touched::Governed(id), _) => wanted.push(id),
-                }
-            }
-            wanted.sort_unstable();
-            wanted.dedup();
-            (wanted, windowed)
+            let wanted = touched(records, &settled).filter_map(|account| match account {
+                Touched::Moved(id) if resident.place(id).is_some() => None,
+                Touched::Moved(id) | Touched::Governed(id) => Some(id),
+            });
+            wanted.collect()
         };
+        wanted.sort_unstable();
+        wanted.dedup();
         let accounts = if wanted.is_empty() { vec![] } else { rows::load_accounts(tx, held.ledger, &wanted).await? };
-        windowed.retain(|row| wanted.binary_search(&row.account.id).is_err());
-        windowed.extend(accounts.iter().cloned());
-        windowed.sort_unstable_by_key(|row| row.account.id);
-        windowed.dedup_by_key(|row| row.account.id);
-        let windows = windows::load(tx, held.ledger, &windowed).await?;
-        let windowed = windowed.into_iter().map(|row| row.account.id).collect();
         let refused = refused(tx, held, records).await?;
-        Ok(Beside { settled, accounts, windowed, windows, refused })
+        Ok(Beside { settled, accounts, refused })
     }
 }
 
@@ -160,13 +144,6 @@ enum Touched {
     Governed(AccountId),
     /// Money was moved, or was to be.
     Moved(AccountId),
-}
-
-impl Touched {
-    const fn id(self) -> AccountId {
-        let (Touched::Governed(id) | Touched::Moved(id)) = self;
-        id
-    }
 }
 
 /// The accounts that these records touched, some of them often.
@@ -247,22 +224,17 @@ fn add(resident: &mut Resident, record: &Record, settled: &ById<TransferId, Tran
     let mut position = record.first_position;
     for (item, verdict) in &record.entries {
         let Verdict::Transfer { payer_balance, payee_balance } = *verdict else { continue };
-        let (begun, step, payer, payee, amount) = match &item.command {
-            Command::Create(create) => {
-                let step = Step::beginning(create.kind);
-                (step, step, create.payer, create.payee, create.amount)
-            }
+        let (step, transfer) = match &item.command {
+            Command::Create(create) => (Step::beginning(create.kind), Transfer::begun(create, record.at)),
             Command::Settle(settle) => {
                 let transfer = settled.get(&settle.transfer).ok_or_else(lost)?;
-                let begun = Step::beginning(transfer.kind);
-                (begun, Step::settling(settle.action), transfer.payer, transfer.payee, transfer.amount)
+                (Step::settling(settle.action), transfer.settled(settle.action))
             }
             _ => continue,
         };
         position += 1;
-        let (payer, payee, amount) = ((payer, payer_balance), (payee, payee_balance), amount.minor());
-        let done = Done { position, seq: record.seq, step, begun, amount, payer, payee };
-        for (account, balance) in [payer, payee] {
+        let done = Done { position, seq: record.seq, at: record.at, step, transfer, payer_balance, payee_balance };
+        for (account, balance) in done.sides() {
             let place = resident.place(account).ok_or_else(lost)?;
             // Its row may have been read when it had this already.
             if resident.at(place).chain.last_position() < position {

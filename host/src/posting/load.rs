@@ -7,10 +7,10 @@ use super::lane::Waiting;
 use super::mint::IdOrder;
 use super::resident::{ById, Resident};
 use super::rows::{self, TransferRow};
-use super::{Book, Entry, windows};
+use super::{Book, Entry};
 use crate::store::{Db, Error, Tx};
 use foldhash::fast::RandomState;
-use ledger_core::{Account, AccountId, Command, Item, Key, LedgerId, Timestamp, TransferId};
+use ledger_core::{AccountId, Command, Item, Key, LedgerId, Timestamp, TransferId};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
 use std::sync::Mutex;
@@ -89,11 +89,10 @@ pub(super) async fn load(source: &mut Source<'_>, before: Before<'_>, waiting: &
 impl Loaded {
     /// As the component is asked.
     pub(super) fn book(&self, resident: &Resident) -> Book {
-        let accounts: Vec<Account> = self.places.iter().map(|place| resident.at(*place).account).collect();
-        let windowed = accounts.iter().filter(|account| account.windowed);
+        let rows = || self.places.iter().map(|place| resident.at(*place));
         Book {
-            windows: windowed.flat_map(|account| resident.windows.of(account.id)).copied().collect(),
-            accounts,
+            accounts: rows().map(|row| row.account).collect(),
+            windows: rows().flat_map(|row| row.windows.all()).copied().collect(),
             transfers: self.transfers.values().map(|row| row.transfer).collect(),
         }
     }
@@ -241,11 +240,8 @@ async fn accounts(
     if !missing.is_empty() {
         missing.sort_unstable();
         missing.dedup();
-        let tx = source.tx().await?;
-        let rows = rows::load_accounts(tx, before.ledger, &missing).await?;
-        let windows = windows::load(tx, before.ledger, &rows).await?;
+        let rows = rows::load_accounts(source.tx().await?, before.ledger, &missing).await?;
         let mut resident = super::locked(before.resident);
-        resident.windows.admit(windows);
         places.extend(rows.into_iter().map(|row| resident.admit(row)));
     }
     places.sort_unstable();

@@ -16,7 +16,7 @@
 //! # Invariants
 //!
 //! - Nothing here decides about money: the component does.
-//! - This is the only writer of `ledger`, `journal`, `account`, `account_window`, `transfer`, `idempotency`,
+//! - This is the only writer of `ledger`, `journal`, `account`, `transfer`, `idempotency`,
 //!   `key_run`, `key_page` and `key_prefix`.
 //! - Nobody is answered before the commit. When a commit's fate is unknown, the hash of its journal record tells, as soon as the
 //!   database can be asked; a caller that cannot wait so long is told that posting is not available, and its key is good for a retry.
@@ -58,7 +58,7 @@ use crate::store::{self, Db, Statement, Tx};
 use desk::Desk;
 use durable::Seen;
 use lane::Lane;
-use ledger_core::{Account, AccountId, Command, Key, LedgerId, Memo, Outcome, Timestamp, Transfer, TransferId, Window};
+use ledger_core::{Account, AccountId, Command, Key, LedgerId, Memo, Outcome, Timestamp, Transfer, TransferId};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -298,9 +298,9 @@ impl Posting {
         let parties = book.transfers.iter().flat_map(|transfer| [transfer.payer, transfer.payee]);
         let accounts: BTreeSet<AccountId> = accounts.into_iter().chain(parties).collect();
         for id in accounts {
-            if let Some((row, windows)) = self.row(ledger, id).await? {
+            if let Some(row) = self.row(ledger, id).await? {
                 book.accounts.push(row.account);
-                book.windows.extend(windows);
+                book.windows.extend(row.windows.all());
             }
         }
         let head = "select head_at from ledger where ledger_id = $1";
@@ -315,7 +315,7 @@ impl Posting {
     /// # Errors
     /// When the database fails.
     pub async fn account(&self, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, store::Error> {
-        Ok(self.row(ledger, id).await?.map(|(row, _)| row.account))
+        Ok(self.row(ledger, id).await?.map(|row| row.account))
     }
 
     /// How far the history of an account goes.
@@ -323,7 +323,7 @@ impl Posting {
     /// # Errors
     /// When the database fails.
     pub async fn extent(&self, ledger: LedgerId, id: AccountId) -> Result<Option<Extent>, store::Error> {
-        let extent = |(row, _): (rows::AccountRow, _)| Extent {
+        let extent = |row: rows::AccountRow| Extent {
             last_position: row.chain.last_position(),
             begun: row.chain.totals.begun,
             posted: row.chain.totals.posted,
@@ -332,19 +332,15 @@ impl Posting {
         Ok(self.row(ledger, id).await?.map(extent))
     }
 
-    async fn row(
-        &self,
-        ledger: LedgerId,
-        id: AccountId,
-    ) -> Result<Option<(rows::AccountRow, Vec<Window>)>, store::Error> {
+    async fn row(&self, ledger: LedgerId, id: AccountId) -> Result<Option<rows::AccountRow>, store::Error> {
         let lane = self.lanes().as_ref().and_then(|lanes| lanes.get(&ledger).cloned());
         let seen = match lane {
             Some(lane) => lane.desk.shared.account(id).await,
             None => Seen::Unknown,
         };
         match seen {
-            Seen::Here(row, windows) => Ok(Some((*row, windows))),
-            Seen::Stored => windows::account(&self.inner.db, ledger, id).await,
+            Seen::Here(row) => Ok(Some(*row)),
+            Seen::Stored => rows::account(&self.inner.db, ledger, id).await,
             Seen::Unknown => recover::account(&self.inner.db, ledger, id).await,
         }
     }
@@ -460,7 +456,7 @@ pub struct Extent {
 /// # Errors
 /// When the database fails.
 pub async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, store::Error> {
-    Ok(recover::account(db, ledger, id).await?.map(|(row, _)| row.account))
+    Ok(recover::account(db, ledger, id).await?.map(|row| row.account))
 }
 
 /// A transfer as it is stored.

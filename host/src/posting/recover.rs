@@ -1,7 +1,7 @@
 //! Bringing rows that were written behind up to date: what the journal and `transfer` have after them is added.
 //!
-//! Nothing is decided again: each row of `transfer` says what it did to both accounts. Limits, status and windows never lag, since
-//! their rows are written at once when they change. That the result is what a replay gives is what `verify` proves.
+//! Nothing is decided again: each row of `transfer` says what it did to both accounts, and what passed through their windows. Limits and status
+//! never lag, since the row is written at once when they change. That the result is what a replay gives is what `verify` proves.
 
 use super::bulk::Head;
 use super::history::Step;
@@ -9,31 +9,40 @@ use super::idempotency::{self, Kept};
 use super::lease::Lease;
 use super::resident::{Mark, Resident};
 use super::rows::{self, ACCOUNT_COLUMNS, AccountRow};
-use super::windows;
 use crate::store::{Db, Error, Scanned, Tx};
 use const_format::concatcp;
-use ledger_core::{AccountId, Amount, Key, LedgerId, Window, codec};
+use ledger_core::{
+    AccountId, Amount, Direction, Key, LedgerId, Memo, Timestamp, Transfer, TransferId, TransferKind, codec,
+};
 use std::collections::HashSet;
 use std::ops::ControlFlow;
 
 /// Rows of `transfer` read at a time: so many that the accounts they touch lie close together when they are read in order.
 const CHUNK: i64 = 131_072;
 
-/// What each row did; the step that began it, for one that settles.
-const STEPS: &str = "select t.position, t.seq, t.step, t.payer_id, t.payee_id, t.amount, t.payer_balance, t.payee_balance,
-        case when t.settles is null then t.step else (select b.step from transfer b where b.ledger_id = t.ledger_id and b.position = t.settles) end
+/// What each row did; how and when the transfer began, also for one that settles.
+const STEPS: &str = "select t.position, t.seq, t.step, t.at, t.payer_id, t.payee_id, t.amount, t.moved, t.payer_balance, t.payee_balance,
+        case when t.settles is null then t.step else (select b.step from transfer b where b.ledger_id = t.ledger_id and b.position = t.settles) end,
+        case when t.settles is null then t.at else (select b.at from transfer b where b.ledger_id = t.ledger_id and b.position = t.settles) end
  from transfer t where t.ledger_id = $1 and t.position > $2 and t.position <= $3";
 
 /// What a row of `transfer` did.
 pub(super) struct Done {
     pub(super) position: i64,
     pub(super) seq: i64,
+    pub(super) at: Timestamp,
     pub(super) step: Step,
-    /// How the transfer began that this step belongs to.
-    pub(super) begun: Step,
-    pub(super) amount: i64,
-    pub(super) payer: (AccountId, Amount),
-    pub(super) payee: (AccountId, Amount),
+    /// As this step left it. What neither an account nor a window asks of it may be missing: its id, its expiry, its text.
+    pub(super) transfer: Transfer,
+    pub(super) payer_balance: Amount,
+    pub(super) payee_balance: Amount,
+}
+
+impl Done {
+    /// Whom it touched, and their balances after it.
+    pub(super) const fn sides(&self) -> [(AccountId, Amount); 2] {
+        [(self.transfer.payer, self.payer_balance), (self.transfer.payee, self.payee_balance)]
+    }
 }
 
 /// Everything that the rows of accounts and keys do not have yet, read into memory. Under a lease, the lease is kept meanwhile.
@@ -64,7 +73,7 @@ pub(super) async fn recover(
         read = end;
         admit(tx, ledger, &steps, resident).await?;
         for step in &steps {
-            for (account, balance) in [step.payer, step.payee] {
+            for (account, balance) in step.sides() {
                 let place = resident.place(account).ok_or_else(lost)?;
                 if resident.at(place).chain.last_position() < step.position {
                     redo(resident.change(place), step, balance)?;
@@ -78,14 +87,13 @@ pub(super) async fn recover(
     keys(tx, ledger, flushed, head, resident).await
 }
 
-/// Takes in the accounts of these steps, and their windows.
+/// Takes in the accounts of these steps.
 async fn admit(tx: &mut Tx, ledger: LedgerId, steps: &[Done], resident: &mut Resident) -> Result<(), Error> {
-    let parties = steps.iter().flat_map(|step| [step.payer.0, step.payee.0]);
+    let parties = steps.iter().flat_map(|step| [step.transfer.payer, step.transfer.payee]);
     let mut missing: Vec<AccountId> = parties.filter(|id| resident.place(*id).is_none()).collect();
     missing.sort_unstable();
     missing.dedup();
     let rows = rows::load_accounts(tx, ledger, &missing).await?;
-    resident.windows.admit(windows::load(tx, ledger, &rows).await?);
     for row in rows {
         resident.admit(row);
     }
@@ -98,13 +106,18 @@ pub(super) fn lost() -> Error {
 
 /// Adds a step to an account that does not have it yet.
 pub(super) fn redo(row: &mut AccountRow, step: &Done, balance: Amount) -> Result<(), Error> {
-    let held = match (step.step, step.begun) {
-        (Step::Hold, _) => step.amount,
-        (Step::Captured | Step::Released | Step::Expired, Step::Hold) => -step.amount,
-        _ => 0,
+    let Done { transfer, at, .. } = step;
+    let held = match (transfer.kind, step.step) {
+        (TransferKind::Hold, Step::Hold) => transfer.amount.minor(),
+        (TransferKind::Hold, _) => -transfer.amount.minor(),
+        (TransferKind::Immediate | TransferKind::Request, _) => 0,
     };
     let account = &mut row.account;
-    let side = if step.payer.0 == account.id { &mut account.held_out } else { &mut account.held_in };
+    let (side, direction) = match transfer.payer == account.id {
+        true => (&mut account.held_out, Direction::Out),
+        false => (&mut account.held_in, Direction::In),
+    };
+    row.windows.count(direction, transfer, *at);
     *side = Amount::new(side.minor() + held).filter(|held| *held >= Amount::ZERO).ok_or_else(lost)?;
     account.balance = balance;
     row.chain.push(step.position, step.step);
@@ -113,11 +126,14 @@ pub(super) fn redo(row: &mut AccountRow, step: &Done, balance: Amount) -> Result
 }
 
 fn done(row: &mut Scanned<'_>) -> Result<Done, Error> {
-    let (position, seq, step) = (row.int()?, row.int()?, rows::step(row.int()?)?);
+    let (position, seq, step, at) = (row.int()?, row.int()?, rows::step(row.int()?)?, Timestamp(row.int()?));
     let (payer, payee) = (AccountId(row.id()?), AccountId(row.id()?));
-    let amount = rows::checked(row.int()?)?.minor();
-    let (payer, payee) = ((payer, rows::checked(row.int()?)?), (payee, rows::checked(row.int()?)?));
-    Ok(Done { position, seq, step, begun: rows::step(row.int()?)?, amount, payer, payee })
+    let (amount, moved) = (rows::checked(row.int()?)?, rows::checked(row.int()?)?);
+    let (payer_balance, payee_balance) = (rows::checked(row.int()?)?, rows::checked(row.int()?)?);
+    let (kind, created_at) = (rows::kind(rows::step(row.int()?)?)?, Timestamp(row.int()?));
+    let (id, state, expires_at, memo) = (TransferId(0), rows::state_after(step), None, Memo::NONE);
+    let transfer = Transfer { id, kind, payer, payee, amount, moved, state, expires_at, created_at, memo };
+    Ok(Done { position, seq, at, step, transfer, payer_balance, payee_balance })
 }
 
 /// Keys of the records after `flushed`. Some may have their rows already; writing them again changes nothing, and costs less than
@@ -153,15 +169,11 @@ async fn keys(tx: &mut Tx, ledger: LedgerId, flushed: Mark, head: &Head, residen
     Ok(())
 }
 
-/// An account as the database has it, with what its row does not have yet, and its windows.
+/// An account as the database has it, with what its row does not have yet.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn account(
-    db: &Db,
-    ledger: LedgerId,
-    id: AccountId,
-) -> Result<Option<(AccountRow, Vec<Window>)>, Error> {
+pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<AccountRow>, Error> {
     let sql = concatcp!(
         "select ",
         ACCOUNT_COLUMNS,
@@ -171,9 +183,9 @@ pub(super) async fn account(
     );
     let Some(stored) = db.fetch_optional(sql, vec![ledger.0.into(), id.0.into()]).await? else { return Ok(None) };
     let row = rows::account_row(&stored)?;
-    // Mostly nothing lags, and few accounts have windows.
-    if !row.account.windowed && stored.int("flushed")?.max(row.chain.last_position()) >= stored.int("newest")? {
-        return Ok(Some((row, vec![])));
+    // Mostly nothing lags.
+    if stored.int("flushed")?.max(row.chain.last_position()) >= stored.int("newest")? {
+        return Ok(Some(row));
     }
     // Whoever asked may go away. A scan that was begun must be received to its end all the same: what is left of it would be taken for
     // the answer to the next question on its connection.
@@ -181,9 +193,9 @@ pub(super) async fn account(
     reading.await.unwrap_or_else(|error| Err(Error::Unavailable(error.into())))
 }
 
-async fn stored_account(db: Db, ledger: LedgerId, id: AccountId) -> Result<Option<(AccountRow, Vec<Window>)>, Error> {
+async fn stored_account(db: Db, ledger: LedgerId, id: AccountId) -> Result<Option<AccountRow>, Error> {
     let mut tx = db.begin_read().await?;
-    let Some((mut row, windows)) = windows::load_account(&mut tx, ledger, id).await? else { return Ok(None) };
+    let Some(mut row) = rows::load_accounts(&mut tx, ledger, &[id]).await?.pop() else { return Ok(None) };
     let marks = "select flushed_position, last_position from ledger where ledger_id = $1";
     let marks = tx.fetch_optional(marks, vec![ledger.0.into()]).await?.ok_or_else(lost)?;
     let (flushed, last) = (marks.int("flushed_position")?, marks.int("last_position")?);
@@ -193,11 +205,11 @@ async fn stored_account(db: Db, ledger: LedgerId, id: AccountId) -> Result<Optio
         let values = [ledger.0.into(), from.into(), last.into(), id.0.into()];
         let each = |step: &mut Scanned<'_>| {
             let step = done(step)?;
-            let balance = if step.payer.0 == id { step.payer.1 } else { step.payee.1 };
+            let balance = if step.transfer.payer == id { step.payer_balance } else { step.payee_balance };
             redo(&mut row, &step, balance)?;
             Ok::<_, Error>(ControlFlow::Continue(()))
         };
         tx.scan(sql, &values, each).await?;
     }
-    Ok(Some((row, windows)))
+    Ok(Some(row))
 }

@@ -8,9 +8,8 @@
 
 use super::keys::{KeySlice, Keys};
 use super::rows::AccountRow;
-use super::windows::Windows;
 use foldhash::fast::RandomState;
-use ledger_core::{AccountId, Window};
+use ledger_core::AccountId;
 use std::collections::HashMap;
 
 /// A map keyed by ids.
@@ -28,8 +27,6 @@ pub(super) struct Mark {
 pub(super) struct Resident {
     places: ById<AccountId, u32>,
     slots: Vec<Slot>,
-    /// Of those accounts that have any.
-    pub(super) windows: Windows,
     /// Places of the accounts that changed and are not in the sweep.
     dirty: Vec<u32>,
     sweep: Sweep,
@@ -60,8 +57,6 @@ struct Sweep {
 #[derive(Debug)]
 pub(super) struct Undo {
     slots: Vec<(u32, Slot)>,
-    /// Of those accounts, and of no others.
-    windows: Vec<(AccountId, Vec<Window>)>,
     opened: usize,
     changed: usize,
     kept: usize,
@@ -239,22 +234,13 @@ impl Resident {
     pub(super) fn remember(&self, places: &[u32]) -> Undo {
         let slot = |place: &u32| (*place, self.slots[*place as usize].clone());
         let (opened, changed, kept) = (self.slots.len(), self.dirty.len(), self.keys.fresh());
-        let windows = |place: &u32| {
-            let account = self.at(*place).account;
-            (account.id, if account.windowed { self.windows.of(account.id).to_vec() } else { vec![] })
-        };
-        let windows = places.iter().map(windows).collect();
-        Undo { slots: places.iter().map(slot).collect(), windows, opened, changed, kept }
+        Undo { slots: places.iter().map(slot).collect(), opened, changed, kept }
     }
 
     /// Puts everything back to where it was.
     pub(super) fn restore(&mut self, undo: Undo) {
         for slot in self.slots.drain(undo.opened..) {
             self.places.remove(&slot.row.account.id);
-            self.windows.restore(slot.row.account.id, vec![]);
-        }
-        for (account, windows) in undo.windows {
-            self.windows.restore(account, windows);
         }
         for (place, slot) in undo.slots {
             self.slots[place as usize] = slot;
@@ -280,7 +266,5 @@ impl Resident {
         }
         self.sweep.accounts.clear();
         self.sweep.accounts_done = 0;
-        let places = &self.places;
-        self.windows.retain(|account| places.contains_key(&account));
     }
 }

@@ -1,6 +1,7 @@
 //! Accounts and transfers as they are stored, and reading them. Writing them is in `bulk`, finding transfers by id in `find.rs`.
 
 use super::history::{Chain, Link, Step, Totals};
+use super::windows::Windows;
 use crate::store::{Db, Error, Row, Scanned, Tx, Value};
 use const_format::concatcp;
 use ledger_core::{
@@ -13,6 +14,7 @@ use ledger_core::{
 pub(super) struct AccountRow {
     pub(super) account: Account,
     pub(super) chain: Chain,
+    pub(super) windows: Windows,
     /// Journal sequence that it is current to.
     pub(super) as_of: i64,
 }
@@ -20,7 +22,7 @@ pub(super) struct AccountRow {
 impl AccountRow {
     /// An account that has no row yet.
     pub(super) fn new(account: Account) -> AccountRow {
-        AccountRow { account, chain: Chain::default(), as_of: 0 }
+        AccountRow { account, chain: Chain::default(), windows: Windows::default(), as_of: 0 }
     }
 }
 
@@ -51,7 +53,7 @@ pub(super) struct Appended {
 
 /// What [`scanned_account`] reads; it is given the id.
 pub(super) const ACCOUNT_COLUMNS: &str =
-    "account_id, balance, held_out, held_in, floor, ceiling, status, windowed, as_of,
+    "account_id, balance, held_out, held_in, floor, ceiling, status, windows, as_of,
         last_position, entries, begun, posted, ended, spine";
 
 /// Ends with the column of their ids.
@@ -72,42 +74,47 @@ pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<
 
 pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {
     let totals = Totals { begun: row.int("begun")?, posted: row.int("posted")?, ended: row.int("ended")? };
+    let id = AccountId(row.id("account_id")?);
+    let windows = Windows::stored(id, &row.text("windows")?)?;
     Ok(AccountRow {
         account: Account {
-            id: AccountId(row.id("account_id")?),
+            id,
             balance: amount(row, "balance")?,
             held_out: amount(row, "held_out")?,
             held_in: amount(row, "held_in")?,
             floor: amount(row, "floor")?,
             ceiling: amount(row, "ceiling")?,
             status: status(row.int("status")?)?,
-            windowed: row.bool("windowed")?,
+            windowed: !windows.all().is_empty(),
         },
         chain: Chain::stored(row.int("entries")?, totals, &row.bytes("spine")?)
             .filter(|chain| row.int("last_position").is_ok_and(|position| position == chain.last_position()))
             .ok_or_else(|| Error::Corrupt("the numbers of an account's history do not fit each other".into()))?,
+        windows,
         as_of: row.int("as_of")?,
     })
 }
 
 /// What follows the account's id in a row of [`ACCOUNT_COLUMNS`].
 pub(super) fn scanned_account(id: AccountId, row: &mut Scanned<'_>) -> Result<AccountRow, Error> {
+    let [balance, held_out, held_in, floor, ceiling, status_number] = row.ints()?;
+    let windows = Windows::stored(id, row.text()?)?;
     let account = Account {
         id,
-        balance: checked(row.int()?)?,
-        held_out: checked(row.int()?)?,
-        held_in: checked(row.int()?)?,
-        floor: checked(row.int()?)?,
-        ceiling: checked(row.int()?)?,
-        status: status(row.int()?)?,
-        windowed: row.bool()?,
+        balance: checked(balance)?,
+        held_out: checked(held_out)?,
+        held_in: checked(held_in)?,
+        floor: checked(floor)?,
+        ceiling: checked(ceiling)?,
+        status: status(status_number)?,
+        windowed: !windows.all().is_empty(),
     };
     let (as_of, last_position, entries) = (row.int()?, row.int()?, row.int()?);
     let totals = Totals { begun: row.int()?, posted: row.int()?, ended: row.int()? };
     let chain = Chain::stored(entries, totals, row.bytes()?)
         .filter(|chain| chain.last_position() == last_position)
         .ok_or_else(|| Error::Corrupt("the numbers of an account's history do not fit each other".into()))?;
-    Ok(AccountRow { account, chain, as_of })
+    Ok(AccountRow { account, chain, windows, as_of })
 }
 
 impl Appended {
@@ -126,14 +133,9 @@ pub(super) const TRANSFERS: &str =
 
 pub(super) fn transfer_row(row: &Row) -> Result<TransferRow, Error> {
     let begun = step(row.int("step")?)?;
-    let (kind, waiting) = match begun {
-        Step::Immediate => (TransferKind::Immediate, TransferState::Posted),
-        Step::Hold => (TransferKind::Hold, TransferState::Held),
-        Step::Request => (TransferKind::Request, TransferState::Requested),
-        _ => return Err(Error::Corrupt("a transfer does not begin with its first row".into())),
-    };
+    let kind = kind(begun)?;
     let (state, moved) = match row.optional_int("settled_step")? {
-        None => (waiting, row.int("moved")?),
+        None => (state_after(begun), row.int("moved")?),
         Some(number) => (state_after(step(number)?), row.int("settled_moved")?),
     };
     Ok(TransferRow {
@@ -151,6 +153,16 @@ pub(super) fn transfer_row(row: &Row) -> Result<TransferRow, Error> {
             memo: memo(row)?,
         },
     })
+}
+
+/// Of a transfer that began with this step.
+pub(super) fn kind(begun: Step) -> Result<TransferKind, Error> {
+    match begun {
+        Step::Immediate => Ok(TransferKind::Immediate),
+        Step::Hold => Ok(TransferKind::Hold),
+        Step::Request => Ok(TransferKind::Request),
+        _ => Err(Error::Corrupt("a transfer does not begin with its first row".into())),
+    }
 }
 
 pub(super) const fn state_after(step: Step) -> TransferState {

@@ -1,171 +1,141 @@
-//! Windows of accounts: as a lane keeps them beside the accounts, and as they are stored.
+//! The windows of an account: in memory, and as its row has them.
 //!
-//! Their rows are written with the batch that changes them, so what is read is as the journal's end has it. What an account's row does not
-//! have yet can be told from its history; what a window has counted cannot.
+//! They are part of the row and lag with it. What the row has not counted yet is counted when the row is brought up to date
+//! (`recover.rs`, `follow.rs`), by the rule of the core.
 
-use super::resident::ById;
-use super::rows::{self, AccountRow};
-use crate::store::{Db, Error, Row, Tx, Value};
-use const_format::formatcp;
-use ledger_core::{AccountId, Amount, Date, Direction, LedgerId, Period, Timestamp, UtcOffset, Window};
+use super::rows;
+use crate::store::Error;
+use ledger_core::{AccountId, Amount, Date, Direction, Period, Timestamp, Transfer, UtcOffset, Window};
+use std::fmt::Write as _;
 
-/// What names a window in its ledger.
-pub(super) type WindowKey = (AccountId, Direction, Period);
+/// At most one for each direction and period, in their order. Most accounts have none.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Windows(Box<[Window]>);
 
-pub(super) fn key(window: &Window) -> WindowKey {
-    (window.account, window.direction, window.period)
+fn key(window: &Window) -> (Direction, Period) {
+    (window.direction, window.period)
 }
 
-/// The windows of some accounts, as they are now.
-#[derive(Default, Debug)]
-pub(super) struct Windows(ById<AccountId, Vec<Window>>);
+/// A window's numbers as they are stored: direction, period, the maxima, what is used, and when it began, was set and has its midnight.
+type Stored = [Option<i64>; 9];
 
 impl Windows {
-    pub(super) fn of(&self, account: AccountId) -> &[Window] {
-        self.0.get(&account).map_or(&[], Vec::as_slice)
-    }
-
-    /// Takes in windows as the database has them, of accounts that were not here.
-    pub(super) fn admit(&mut self, windows: Vec<Window>) {
-        for window in windows {
-            self.0.entry(window.account).or_default().push(window);
-        }
+    pub(super) const fn all(&self) -> &[Window] {
+        &self.0
     }
 
     /// Takes in a window that changed. One without maxima was taken away.
     pub(super) fn change(&mut self, window: Window) {
-        let all = self.0.entry(window.account).or_default();
-        all.retain(|other| key(other) != key(&window));
-        if window.limits() {
-            all.push(window);
+        let found = self.0.binary_search_by_key(&key(&window), key);
+        if let (Ok(place), true) = (found, window.limits()) {
+            self.0[place] = window;
+            return;
         }
-        if all.is_empty() {
-            self.0.remove(&window.account);
+        let mut all = std::mem::take(&mut self.0).into_vec();
+        match found {
+            Ok(place) => drop(all.remove(place)),
+            Err(place) if window.limits() => all.insert(place, window),
+            Err(_) => {}
+        }
+        self.0 = all.into();
+    }
+
+    /// Counts what a transfer that has come to its state passes through the account one way.
+    pub(super) fn count(&mut self, direction: Direction, transfer: &Transfer, now: Timestamp) {
+        for window in self.0.iter_mut().filter(|window| window.direction == direction) {
+            *window = window.after(transfer, now);
         }
     }
 
-    /// Puts an account's windows back to what they were.
-    pub(super) fn restore(&mut self, account: AccountId, windows: Vec<Window>) {
-        if windows.is_empty() {
-            self.0.remove(&account);
-        } else {
-            self.0.insert(account, windows);
+    /// As `account.windows` has them: an array of arrays, in JSON.
+    pub(super) fn text(&self) -> String {
+        let mut text = String::from("[");
+        for window in &*self.0 {
+            text.push_str(if text.len() > 1 { ",[" } else { "[" });
+            for (place, number) in numbers(window).into_iter().enumerate() {
+                let comma = if place > 0 { "," } else { "" };
+                // Writing to memory does not fail.
+                let _ = match number {
+                    Some(number) => write!(text, "{comma}{number}"),
+                    None => write!(text, "{comma}null"),
+                };
+            }
+            text.push(']');
         }
+        text.push(']');
+        text
     }
 
-    /// All of them, in the order of their keys.
-    pub(super) fn into_sorted(self) -> Vec<Window> {
-        let mut all: Vec<Window> = self.0.into_values().flatten().collect();
-        all.sort_unstable_by_key(key);
-        all
-    }
-
-    /// Drops the windows of accounts that are not kept.
-    pub(super) fn retain(&mut self, keep: impl Fn(AccountId) -> bool) {
-        self.0.retain(|account, _| keep(*account));
-    }
-}
-
-const COLUMNS: &str =
-    "account_id, direction, period, max_amount, max_count, used_amount, used_count, began, since, utc_offset";
-
-/// The windows of those accounts that have any.
-pub(super) async fn load(tx: &mut Tx, ledger: LedgerId, accounts: &[AccountRow]) -> Result<Vec<Window>, Error> {
-    let windowed = accounts.iter().filter(|row| row.account.windowed);
-    let keys: Vec<Value> = windowed.map(|row| row.account.id.0.into()).collect();
-    if keys.is_empty() {
-        return Ok(vec![]);
-    }
-    let sql = formatcp!("select {COLUMNS} from account_window where ledger_id = $1 and account_id");
-    let found = tx.fetch_among(sql, &[ledger.0.into()], &keys, "").await?;
-    found.iter().map(window).collect()
-}
-
-/// One account as it is stored, with its windows.
-pub(super) async fn account(
-    db: &Db,
-    ledger: LedgerId,
-    id: AccountId,
-) -> Result<Option<(AccountRow, Vec<Window>)>, Error> {
-    match rows::account(db, ledger, id).await? {
-        // Both tables are to be read as of one moment.
-        Some(row) if row.account.windowed => load_account(&mut db.begin_read().await?, ledger, id).await,
-        row => Ok(row.map(|row| (row, vec![]))),
+    /// Of this account, as its row has them.
+    ///
+    /// # Errors
+    /// When the text is not what is written of any windows, byte for byte.
+    pub(super) fn stored(account: AccountId, text: &str) -> Result<Windows, Error> {
+        if text == "[]" {
+            return Ok(Windows::default());
+        }
+        let wrong = || Error::Corrupt("the windows of an account are not as they are written".into());
+        let all = text.strip_prefix("[[").and_then(|text| text.strip_suffix("]]")).ok_or_else(wrong)?;
+        let each = |text| window(account, stored_numbers(text).ok_or_else(wrong)?);
+        let windows = Windows(all.split("],[").map(each).collect::<Result<_, _>>()?);
+        let in_order = windows.0.is_sorted_by(|a, b| key(a) < key(b));
+        if in_order && windows.text() == text { Ok(windows) } else { Err(wrong()) }
     }
 }
 
-pub(super) async fn load_account(
-    tx: &mut Tx,
-    ledger: LedgerId,
-    id: AccountId,
-) -> Result<Option<(AccountRow, Vec<Window>)>, Error> {
-    let mut rows = rows::load_accounts(tx, ledger, &[id]).await?;
-    let windows = load(tx, ledger, &rows).await?;
-    Ok(rows.pop().map(|row| (row, windows)))
+fn stored_numbers(text: &str) -> Option<Stored> {
+    let number = |text: &str| if text == "null" { Some(None) } else { text.parse().ok().map(Some) };
+    text.split(',').map(number).collect::<Option<Vec<_>>>()?.try_into().ok()
 }
 
-/// The next rows of a ledger's windows in the order of [`WindowKey`], those after `after`, at most so many.
-pub(super) async fn load_next(
-    tx: &mut Tx,
-    ledger: LedgerId,
-    after: Option<WindowKey>,
-    most: i64,
-) -> Result<Vec<Row>, Error> {
-    const ORDER: &str = "order by account_id, direction, period limit $2";
-    let first = formatcp!("select {COLUMNS} from account_window where ledger_id = $1 {ORDER}");
-    let next = formatcp!(
-        "select {COLUMNS} from account_window
-         where ledger_id = $1 and (account_id, direction, period) > ($3, $4, $5) {ORDER}"
-    );
-    let mut values = vec![ledger.0.into(), most.into()];
-    let Some((account, direction, period)) = after else { return tx.fetch_all(first, values).await };
-    values.extend([account.0.into(), direction_number(direction).into(), period_number(period).into()]);
-    tx.fetch_all(next, values).await
-}
-
-pub(super) fn window(row: &Row) -> Result<Window, Error> {
-    let max_amount = row.optional_int("max_amount")?.map(|_| not_negative(row, "max_amount")).transpose()?;
-    let max_count = row.optional_int("max_count")?.map(|_| number(row, "max_count")).transpose()?;
+fn window(account: AccountId, numbers: Stored) -> Result<Window, Error> {
+    let [direction, period, max_amount, max_count, used_amount, used_count, began, since, offset] = numbers;
+    let wrong = |what: &str| Error::Corrupt(format!("{what} of a window of an account is out of range"));
     let window = Window {
-        account: AccountId(row.id("account_id")?),
-        direction: match row.int("direction")? {
-            1 => Direction::Out,
-            2 => Direction::In,
-            other => return Err(Error::Corrupt(format!("{other} is no direction of a window"))),
+        account,
+        direction: match direction {
+            Some(1) => Direction::Out,
+            Some(2) => Direction::In,
+            _ => return Err(wrong("the direction")),
         },
-        period: match row.int("period")? {
-            1 => Period::Day,
-            2 => Period::Week,
-            3 => Period::Month,
-            other => return Err(Error::Corrupt(format!("{other} is no period of a window"))),
+        period: match period {
+            Some(1) => Period::Day,
+            Some(2) => Period::Week,
+            Some(3) => Period::Month,
+            _ => return Err(wrong("the period")),
         },
-        max_amount,
-        max_count,
-        used_amount: not_negative(row, "used_amount")?,
-        used_count: number(row, "used_count")?,
-        began: Date(number(row, "began")?),
-        since: Timestamp(row.int("since")?),
-        offset: UtcOffset::new(number(row, "utc_offset")?)
-            .ok_or_else(|| Error::Corrupt("an offset of a window is out of range".into()))?,
+        max_amount: max_amount.map(not_negative).transpose()?,
+        max_count: max_count.map(u32::try_from).transpose().map_err(|_| wrong("the most movements"))?,
+        used_amount: not_negative(used_amount.ok_or_else(|| wrong("what is used"))?)?,
+        used_count: number(used_count).ok_or_else(|| wrong("how many movements are used"))?,
+        began: Date(number(began).ok_or_else(|| wrong("the beginning"))?),
+        since: Timestamp(since.ok_or_else(|| wrong("since when it is set"))?),
+        offset: number(offset).and_then(UtcOffset::new).ok_or_else(|| wrong("the offset"))?,
     };
     if window.limits() { Ok(window) } else { Err(Error::Corrupt("a window limits nothing".into())) }
 }
 
-fn not_negative(row: &Row, column: &str) -> Result<Amount, Error> {
-    let amount = rows::amount(row, column)?;
-    if amount >= Amount::ZERO { Ok(amount) } else { Err(Error::Corrupt(format!("{column} of a window is negative"))) }
+fn not_negative(minor: i64) -> Result<Amount, Error> {
+    let amount = rows::checked(minor)?;
+    let wrong = || Error::Corrupt("an amount of a window is negative".into());
+    if amount >= Amount::ZERO { Ok(amount) } else { Err(wrong()) }
 }
 
-fn number<N: TryFrom<i64>>(row: &Row, column: &str) -> Result<N, Error> {
-    let number = row.int(column)?;
-    N::try_from(number).map_err(|_| Error::Corrupt(format!("{column} of a window is {number}")))
+fn number<N: TryFrom<i64>>(number: Option<i64>) -> Option<N> {
+    number.and_then(|number| N::try_from(number).ok())
 }
 
-/// A window's numbers, in the order of the columns after `account_id`.
-pub(super) fn numbers(window: &Window) -> [Option<i64>; 9] {
+fn numbers(window: &Window) -> Stored {
     [
-        Some(direction_number(window.direction)),
-        Some(period_number(window.period)),
+        Some(match window.direction {
+            Direction::Out => 1,
+            Direction::In => 2,
+        }),
+        Some(match window.period {
+            Period::Day => 1,
+            Period::Week => 2,
+            Period::Month => 3,
+        }),
         window.max_amount.map(Amount::minor),
         window.max_count.map(i64::from),
         Some(window.used_amount.minor()),
@@ -176,17 +146,53 @@ pub(super) fn numbers(window: &Window) -> [Option<i64>; 9] {
     ]
 }
 
-const fn direction_number(direction: Direction) -> i64 {
-    match direction {
-        Direction::Out => 1,
-        Direction::In => 2,
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::Windows;
+    use ledger_core::{AccountId, Amount, Date, Direction, Period, Timestamp, UtcOffset, Window};
 
-const fn period_number(period: Period) -> i64 {
-    match period {
-        Period::Day => 1,
-        Period::Week => 2,
-        Period::Month => 3,
+    const ALICE: AccountId = AccountId(7);
+
+    fn window(direction: Direction, period: Period, max_count: Option<u32>) -> Window {
+        Window {
+            account: ALICE,
+            direction,
+            period,
+            max_amount: None,
+            max_count,
+            used_amount: Amount::MAX,
+            used_count: 1,
+            began: Date(-3),
+            since: Timestamp(i64::MAX),
+            offset: UtcOffset::new(-60).unwrap(),
+        }
+    }
+
+    fn text(windows: &[Window]) -> String {
+        let mut all = Windows::default();
+        windows.iter().for_each(|window| all.change(*window));
+        all.text()
+    }
+
+    #[test]
+    fn what_is_stored_is_read_again_and_nothing_else_is() {
+        let day = window(Direction::Out, Period::Day, Some(5));
+        let week = Window { max_amount: Some(Amount::ZERO), ..window(Direction::Out, Period::Week, None) };
+        let month = window(Direction::In, Period::Month, Some(u32::MAX));
+        let stored = text(&[month, week, day]);
+        assert_eq!(Windows::stored(ALICE, &stored).unwrap().all(), [day, week, month]);
+        assert_eq!(text(&[]), "[]");
+        assert_eq!(text(&[day, month, Window { max_count: None, ..day }]), text(&[month]));
+        for place in 0..stored.len() {
+            for other in ["", " ", "0", "9", ",", "]", "null"] {
+                let changed = format!("{}{other}{}", &stored[..place], &stored[place + 1..]);
+                let read = Windows::stored(ALICE, &changed);
+                assert!(read.is_err() || changed == stored || read.unwrap().text() == changed, "{changed}");
+            }
+        }
+        let [day, week] = [text(&[day]), text(&[week])].map(|text| text[1..text.len() - 1].to_owned());
+        for wrong in [format!("[{week},{day}]"), format!("[{day},{day}]"), day, String::new(), "null".into()] {
+            assert!(Windows::stored(ALICE, &wrong).is_err(), "{wrong}");
+        }
     }
 }

@@ -25,8 +25,7 @@ use crate::book::Change;
 use crate::codec::bytes::{Chunk, LittleEndian, Reader, Writer, flag};
 use crate::codec::{CodecError, item};
 use crate::posting::{Answers, Decision, Done, post_group};
-use crate::{Account, AccountId, BATCH_MAX, Book, Item, Timestamp, Transfer, Window};
-use alloc::collections::BTreeMap;
+use crate::{Account, BATCH_MAX, Book, Item, Timestamp, Transfer, Window};
 use alloc::vec::Vec;
 use values::{
     ACCOUNT_FIXED, ACCOUNT_SIZE_MAX, TRANSFER_FIXED, TRANSFER_SIZE_MAX, WINDOW_SIZE_MAX, read_account, read_transfer,
@@ -71,16 +70,15 @@ pub fn question(
 
 const ITEM_SIZE_MAX: usize = 3 + 3 * 16 + 8 + 16 + 8 + 16;
 
-/// Few questions have any.
 fn write_windows(out: &mut Writer<'_, LittleEndian>, accounts: &[Account], windows: &[Window]) {
     out.count(windows.len());
-    if windows.is_empty() {
-        return;
-    }
-    let windowed = accounts.iter().enumerate().filter(|(_, account)| account.windowed);
-    let places: BTreeMap<AccountId, usize> = windowed.map(|(place, account)| (account.id, place)).collect();
+    let mut place = 0;
     for window in windows {
-        write_window(out, *places.get(&window.account).expect("its account is there, and windowed"), window);
+        // In the order of the accounts, as they mostly come, the next one is near.
+        let from =
+            |at: usize| accounts[at..].iter().position(|account| account.id == window.account).map(|more| at + more);
+        place = from(place).or_else(|| from(0)).expect("its account is there");
+        write_window(out, place, window);
     }
 }
 

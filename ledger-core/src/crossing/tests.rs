@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::{
-    AccountStatus, Action, Amount, Command, Create, Date, Direction, Memo, Outcome, Period, SetWindow, Settle,
-    TransferId, TransferKind, UtcOffset, post,
+    AccountId, AccountStatus, Action, Amount, Command, Create, Date, Direction, Memo, Outcome, Period, SetWindow,
+    Settle, TransferId, TransferKind, UtcOffset, post,
 };
 
 fn amount(minor: i64) -> Amount {

@@ -11,8 +11,11 @@ use sqlx::migrate::Migrator;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection, SqliteConnection};
 use std::path::Path;
 
-/// The newest migration of the version before.
+/// The newest migration before rows were written behind.
 const BEFORE: i64 = 4;
+
+/// The newest migration with which windows had a table of their own.
+const WINDOWS_APART: i64 = 11;
 
 /// Tables in the order in which they refer to each other; none: all their columns are as they were.
 const TABLES: [(&str, Option<&str>); 10] = [
@@ -98,7 +101,7 @@ async fn put_back(home: &Home, engine: Engine) {
             Db::open(url).await.expect("it opens").close().await;
             std::fs::rename(&file, &newer).expect("it moves");
             let mut old = SqliteConnection::connect(&format!("{url}?mode=rwc")).await.expect("a new file");
-            before("sqlite").await.run(&mut old).await.expect("the schema of the version before");
+            before("sqlite", BEFORE).await.run(&mut old).await.expect("the schema of the version before");
             let attach = format!("attach database '{}' as newer", newer.display());
             old.execute(AssertSqlSafe(attach)).await.expect("both at once");
             copy(&mut old).await;
@@ -107,17 +110,17 @@ async fn put_back(home: &Home, engine: Engine) {
         Engine::Postgres => {
             let mut old = PgConnection::connect(url).await.expect("it answers");
             old.execute("alter schema public rename to newer; create schema public").await.expect("it moves");
-            before("postgres").await.run(&mut old).await.expect("the schema of the version before");
+            before("postgres", BEFORE).await.run(&mut old).await.expect("the schema of the version before");
             copy(&mut old).await;
             old.execute("drop schema newer cascade").await.expect("it goes");
         }
     }
 }
 
-async fn before(engine: &str) -> Migrator {
+async fn before(engine: &str, newest: i64) -> Migrator {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../migrations").join(engine);
     let mut all = Migrator::new(folder).await.expect("the migrations are there");
-    all.migrations.to_mut().retain(|migration| migration.version <= BEFORE);
+    all.migrations.to_mut().retain(|migration| migration.version <= newest);
     all
 }
 
@@ -132,4 +135,84 @@ where
         };
         (&mut *old).execute(AssertSqlSafe(sql)).await.unwrap_or_else(|error| panic!("{table}: {error}"));
     }
+}
+
+#[tokio::test]
+async fn windows_come_along_when_nothing_lags_on_sqlite() {
+    windows_come_along_when_nothing_lags(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn windows_come_along_when_nothing_lags_on_postgres() {
+    windows_come_along_when_nothing_lags(Engine::Postgres).await;
+}
+
+/// What an account's row does not have yet was counted in its windows already, and would be counted twice.
+async fn windows_come_along_when_nothing_lags(engine: Engine) {
+    let database = engine.fresh().await;
+    let db = Db::open(&database.url).await.expect("it opens");
+    let id = |number: u128| match engine {
+        Engine::Sqlite => format!("x'{number:032x}'"),
+        Engine::Postgres => format!("'{number:032x}'::uuid"),
+    };
+    let bytes = |hex: &str| match engine {
+        Engine::Sqlite => format!("x'{hex}'"),
+        Engine::Postgres => format!("'\\x{hex}'::bytea"),
+    };
+    let (ledger, hash) = (id(1), bytes(&"00".repeat(32)));
+    let account = |number, windowed: bool| {
+        format!(
+        "insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of, last_position,
+                              entries, begun, posted, ended, spine, windowed)
+         values ({ledger}, {}, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, {}, {})", id(number), bytes(""), if engine == Engine::Sqlite { u8::from(windowed).to_string() } else { windowed.to_string() }
+    )
+    };
+    let window = |number, numbers| format!("insert into account_window values ({ledger}, {}, {numbers})", id(number));
+    let old = [
+        format!("insert into ledger (ledger_id, name, unit, scale, head_seq, head_hash, head_at, last_position, begun, posted, ended)
+                 values ({ledger}, 'old', 'KES-MC', 2, 9, {hash}, 0, 20, 0, 0, 0)"),
+        account(5, true),
+        account(6, false),
+        window(5, "2, 3, null, 7, 0, 0, -31, 1763900000000000, -60"),
+        window(5, "1, 1, 5000000, null, 120000, 3, 20780, 0, 180"),
+    ];
+    run(&db, before(folder(engine), WINDOWS_APART).await).await.expect("the schema of the version before");
+    for sql in old {
+        raw(&db, sql).await;
+    }
+    let refused = hesabu::store::migrate(&db).await.expect_err("twenty rows lag");
+    let said = format!("{:#}", anyhow::Error::from(refused));
+    assert!(said.contains("stop the server of the version before"), "{said}");
+    // A server that cannot begin ends.
+    db.close().await;
+    let db = Db::open(&database.url).await.expect("it opens again");
+    raw(&db, "update ledger set flushed_position = last_position".into()).await;
+    hesabu::store::migrate(&db).await.expect("nothing lags");
+    let rows = db.fetch_all("select windows from account order by account_id", vec![]).await.expect("they are there");
+    let windows: Vec<String> = rows.iter().map(|row| row.text("windows").expect("a text")).collect();
+    let both = "[[1,1,5000000,null,120000,3,20780,0,180],[2,3,null,7,0,0,-31,1763900000000000,-60]]";
+    assert_eq!(windows, [both, "[]"]);
+}
+
+const fn folder(engine: Engine) -> &'static str {
+    match engine {
+        Engine::Sqlite => "sqlite",
+        Engine::Postgres => "postgres",
+    }
+}
+
+async fn run(db: &Db, migrations: Migrator) -> Result<(), sqlx::migrate::MigrateError> {
+    match db {
+        Db::Sqlite { pool, .. } => migrations.run(pool).await,
+        Db::Postgres { pool, .. } => migrations.run(pool).await,
+    }
+}
+
+async fn raw(db: &Db, sql: String) {
+    let run = sqlx::raw_sql(AssertSqlSafe(sql.clone()));
+    let ran = match db {
+        Db::Sqlite { pool, .. } => run.execute(pool).await.map(drop),
+        Db::Postgres { pool, .. } => run.execute(pool).await.map(drop),
+    };
+    ran.unwrap_or_else(|error| panic!("{sql}: {error}"));
 }

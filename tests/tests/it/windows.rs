@@ -280,57 +280,90 @@ async fn one_that_was_tampered_with_is_named(engine: database::Engine) {
     host.posting.close().await;
     let tamper = Tamper::with(engine, &database.url).await;
     tamper.sound().await;
-    tamper.run("create table account_window_copy as select * from account_window").await;
-    let restore = "delete from account_window; insert into account_window select * from account_window_copy";
     let mut wrong = vec![];
-    for (account, direction, period, name) in
-        [(ALICE, 1, 1, "out by day"), (ALICE, 1, 2, "out by week"), (BOB, 2, 3, "in by month")]
-    {
-        let place = format!("account {} window {name}", hesabu::id_text(account.0));
-        let this =
-            format!("where account_id = {} and direction = {direction} and period = {period}", tamper.id(account.0));
-        for change in [
-            "max_amount = max_amount + 1",
-            "max_amount = null",
-            "max_count = max_count + 1",
-            "max_count = null",
-            "used_amount = used_amount - 1",
-            "used_amount = 0",
-            "used_count = used_count - 1",
-            "began = began - 1",
-            "since = since + 1",
-            "utc_offset = 0",
-        ] {
-            tamper.run(&format!("update account_window set {change} {this}")).await;
-            wrong.extend(tamper.misnamed(&place, change).await);
-            tamper.run(restore).await;
+    for account in [ALICE, BOB] {
+        let place = format!("account {}", hesabu::id_text(account.0));
+        let stored = stored(&tamper.db, account).await;
+        let set = |windows: &str| {
+            format!("update account set windows = '{windows}' where account_id = {}", tamper.id(account.0))
+        };
+        for other in others(&stored) {
+            tamper.run(&set(&other)).await;
+            wrong.extend(tamper.misnamed(&place, &format!("{other} for {stored}")).await);
         }
-        tamper.run(&format!("delete from account_window {this}")).await;
-        wrong.extend(tamper.misnamed(&place, "deletion").await);
-        tamper.run(restore).await;
-        let account = format!("account {} window", hesabu::id_text(account.0));
-        for change in
-            ["used_amount = -1", "used_count = -1", "utc_offset = 9999", "max_amount = null, max_count = null"]
-        {
-            tamper.run(&format!("update account_window set {change} {this}")).await;
-            wrong.extend(tamper.misnamed(&account, change).await);
-            tamper.run(restore).await;
-        }
+        tamper.run(&set(&stored)).await;
     }
-    let other = "insert into account_window select ledger_id, account_id, direction, 3, max_amount, max_count,
-                 used_amount, used_count, began, since, utc_offset from account_window_copy where period = 1";
-    tamper.run(other).await;
-    tamper.names(&format!("account {} window out by month", hesabu::id_text(ALICE.0)), "one that nobody set").await;
-    tamper.run(restore).await;
-    tamper.run(&format!("update account set windowed = not windowed where account_id = {}", tamper.id(BOB.0))).await;
-    tamper.names(&format!("account {}", hesabu::id_text(BOB.0)), "an account that forgets its windows").await;
-    tamper.run(&format!("update account set windowed = not windowed where account_id = {}", tamper.id(BOB.0))).await;
-    let nowhere = format!("update account_window set ledger_id = {} where direction = 2", tamper.id(99));
-    tamper
-        .run(&format!("{nowhere}; insert into account_window select * from account_window_copy where direction = 2"))
-        .await;
-    tamper.names("windows", "one of no ledger").await;
-    tamper.run(restore).await;
     tamper.sound().await;
     assert_eq!(wrong, [""; 0]);
+}
+
+/// As the row of an account has them.
+async fn stored(db: &Db, account: AccountId) -> String {
+    let row = db.fetch_optional("select windows from account where account_id = $1", vec![account.0.into()]).await;
+    row.unwrap().expect("the account is there").text("windows").unwrap()
+}
+
+/// Of each window, as it is stored.
+type Numbers = Vec<[Option<i64>; 9]>;
+
+/// Each number one more, one less, none, or far out of range; each window gone with those after it, twice, or of the other direction; and texts that mean the same
+/// or nothing.
+fn others(stored: &str) -> Vec<String> {
+    let windows: Numbers = serde_json::from_str(stored).unwrap();
+    let mut others = vec![];
+    for at in 0..windows.len() {
+        let mut with = |change: &dyn Fn(&mut Numbers)| {
+            let mut other = windows.clone();
+            change(&mut other);
+            others.push(serde_json::to_string(&other).unwrap());
+        };
+        for number in 0..9 {
+            for other in
+                [windows[at][number].map_or(Some(1), |number| Some(number + 1)), Some(-1), Some(i64::MAX), None]
+            {
+                with(&|windows| windows[at][number] = other);
+            }
+        }
+        with(&|windows| windows.truncate(at));
+        with(&|windows| windows.push(windows[at]));
+        with(&|windows| {
+            windows.extend(windows.clone().into_iter().map(|mut window| {
+                window[0] = window[0].map(|direction| 3 - direction);
+                window
+            }))
+        });
+    }
+    others.extend([stored.replace(',', ", "), stored.replacen('[', " [", 1), String::new(), "{}".into()]);
+    others.retain(|other| other != stored);
+    others
+}
+
+#[tokio::test]
+async fn people_who_ask_in_sql_see_them_on_sqlite() {
+    people_who_ask_in_sql_see_them(database::Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn people_who_ask_in_sql_see_them_on_postgres() {
+    people_who_ask_in_sql_see_them(database::Engine::Postgres).await;
+}
+
+async fn people_who_ask_in_sql_see_them(engine: database::Engine) {
+    let (_database, host) = limited(engine).await;
+    host.posting.close().await;
+    let sql =
+        "select account_id, direction, period, max_amount, max_count, used_amount, used_count, began, since, utc_offset
+               from account_window where ledger_id = $1 order by account_id, direction, period";
+    let rows = host.db.fetch_all(sql, vec![host.ledger.id.0.into()]).await.unwrap();
+    let numbers =
+        ["direction", "period", "max_amount", "max_count", "used_amount", "used_count", "began", "since", "utc_offset"];
+    let seen =
+        rows.iter().map(|row| (AccountId(row.id("account_id").unwrap()), numbers.map(|name| row.int(name).unwrap())));
+    let week = -3; // The first of January 1970 was a Thursday.
+    let right = [
+        (ALICE, [1, 1, 100, 9, 90, 2, 0, 0, 180]),
+        (ALICE, [1, 2, 150, 9, 90, 2, week, 0, 180]),
+        (BOB, [2, 3, 1_000, 9, 90, 2, 0, 0, 180]),
+    ];
+    assert_eq!(seen.collect::<Vec<_>>(), right);
 }

@@ -13,7 +13,7 @@ use super::journal::Hash;
 use super::resident::{Mark, Slice};
 use super::rows::{AccountRow, Appended};
 use crate::store::{Db, Error, Tx, Value};
-use ledger_core::{LedgerId, Timestamp, Window};
+use ledger_core::{LedgerId, Timestamp};
 use std::time::Instant;
 
 /// How long a host keeps a ledger for itself after its last write. Others take over that much later when it dies.
@@ -63,8 +63,6 @@ pub(super) struct Write {
     pub(super) settled: Vec<(i64, i64)>,
     /// How many transfers began, were posted and ended otherwise.
     pub(super) counts: [i64; 3],
-    /// Windows that changed. One without maxima was taken away.
-    pub(super) windows: Vec<Window>,
     /// Rows that follow, of this batch and earlier ones.
     pub(super) behind: Slice,
     /// Before it was sent: the lease that it renews lasts from here at least.
@@ -123,8 +121,8 @@ pub(super) async fn write_to_the_end(tx: &mut Tx, write: &Write) -> Result<Optio
     }
 }
 
-/// An account's numbers, in the order of the columns after `account_id` and before `spine`.
-fn account_numbers(AccountRow { account, chain, as_of }: &AccountRow) -> [i64; 12] {
+/// An account's numbers, in the order of the columns after `account_id` and before `spine` and `windows`.
+fn account_numbers(AccountRow { account, chain, as_of, .. }: &AccountRow) -> [i64; 12] {
     [
         account.balance.minor(),
         account.held_out.minor(),

@@ -4,10 +4,8 @@
 use super::{LEASE, Right, Write, Written, account_numbers, head_values};
 use crate::posting::keys::KeySlice;
 use crate::posting::rows::Appended;
-use crate::posting::windows::numbers;
 use crate::store::{Bulk, Column, Db, Error, PackedRows, Row, Tx, Value};
 use const_format::{formatcp, str_replace};
-use ledger_core::Window;
 
 /// The time by the database's clock when the statement came, in microseconds. After waiting for a lock it is a little old, and then
 /// leases seem to last longer to those who ask and shorter to those who hold them.
@@ -60,16 +58,16 @@ const PARTS: &str = formatcp!(
         where transfer.ledger_id = $1 and transfer.position = u.begun
      ), behind as (
         insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
-                             last_position, entries, begun, posted, ended, spine, windowed)
+                             last_position, entries, begun, posted, ended, spine, windows)
         select head.ledger_id, u.*
         from head, unnest($45::uuid[], $46::bigint[], $47::bigint[], $48::bigint[], $49::bigint[], $50::bigint[], $51::bigint[],
                           $52::bigint[], $53::bigint[], $54::bigint[], $55::bigint[], $56::bigint[], $57::bigint[], $58::bytea[],
-                          $59::boolean[]) u
+                          $59::text[]) u
         on conflict (ledger_id, account_id) do update set
             balance = excluded.balance, held_out = excluded.held_out, held_in = excluded.held_in,
             floor = excluded.floor, ceiling = excluded.ceiling, status = excluded.status, as_of = excluded.as_of,
             last_position = excluded.last_position, entries = excluded.entries, begun = excluded.begun,
-            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine, windowed = excluded.windowed
+            posted = excluded.posted, ended = excluded.ended, spine = excluded.spine, windows = excluded.windows
      ), keys as (
         insert into idempotency (ledger_id, key_digest, transfer_id, at, refused_command, refused_verdict)
         select head.ledger_id, u.* from head, unnest($60::uuid[], $61::uuid[], $62::bigint[], $63::bytea[], $64::bytea[]) u
@@ -92,26 +90,6 @@ const WRITE: &str = formatcp!("{PARTS} select lease_wanted from head");
 /// single transfer would wait for that.
 const WRITE_NEW: &str = formatcp!("{NEW} select lease_wanted from head");
 
-/// The same for a batch that changes windows, which few do: $71–$80 are those that there are, $81–$83 name those that were taken away.
-const WRITE_WITH_WINDOWS: &str = formatcp!(
-    "{PARTS}, windows as (
-        insert into account_window (ledger_id, account_id, direction, period, max_amount, max_count,
-                                    used_amount, used_count, began, since, utc_offset)
-        select head.ledger_id, u.*
-        from head, unnest($71::uuid[], $72::bigint[], $73::bigint[], $74::bigint[], $75::bigint[], $76::bigint[], $77::bigint[],
-                          $78::bigint[], $79::bigint[], $80::bigint[]) u
-        on conflict (ledger_id, account_id, direction, period) do update set
-            max_amount = excluded.max_amount, max_count = excluded.max_count, used_amount = excluded.used_amount,
-            used_count = excluded.used_count, began = excluded.began, since = excluded.since,
-            utc_offset = excluded.utc_offset
-     ), gone as (
-        delete from account_window w
-        using head, unnest($81::uuid[], $82::bigint[], $83::bigint[]) u(account_id, direction, period)
-        where w.ledger_id = head.ledger_id and w.account_id = u.account_id and w.direction = u.direction and w.period = u.period
-     )
-     select lease_wanted from head"
-);
-
 /// The same for a single new row, without 25 arrays to be taken apart.
 const WRITE_ONE: &str = formatcp!(
     "{HEAD}, step as (
@@ -123,16 +101,12 @@ const WRITE_ONE: &str = formatcp!(
 );
 
 const fn statement(write: &Write) -> &'static str {
-    match write {
-        _ if only_adds(write) => WRITE_NEW,
-        _ if write.windows.is_empty() => WRITE,
-        _ => WRITE_WITH_WINDOWS,
-    }
+    if only_adds(write) { WRITE_NEW } else { WRITE }
 }
 
 const fn only_adds(write: &Write) -> bool {
-    let Write { settled, windows, behind, .. } = write;
-    settled.is_empty() && windows.is_empty() && behind.accounts.is_empty() && behind.keys.is_empty()
+    let Write { settled, behind, .. } = write;
+    settled.is_empty() && behind.accounts.is_empty() && behind.keys.is_empty()
 }
 
 /// From so many rows of `transfer` on they are copied. With fewer it does not pay: the end of a copy is a small packet after a large one, which the
@@ -293,9 +267,6 @@ fn columns(write: &Write, rows: &[Appended]) -> Vec<Column> {
     columns.extend([Column::Ints(begun), Column::Ints(by)]);
     columns.extend(account_columns(write));
     columns.extend(key_columns(&write.behind.keys));
-    if !write.windows.is_empty() {
-        columns.extend(window_columns(write));
-    }
     columns
 }
 
@@ -314,19 +285,7 @@ fn account_columns(write: &Write) -> Vec<Column> {
     let mut columns = vec![Column::ids(rows.iter().map(|row| row.account.id.0))];
     columns.extend(numbers.map(Column::Ints));
     columns.push(Column::Bytes(spines));
-    columns.push(Column::Bools(rows.iter().map(|row| row.account.windowed).collect()));
-    columns
-}
-
-fn window_columns(write: &Write) -> Vec<Column> {
-    let (kept, gone): (Vec<&Window>, Vec<&Window>) = write.windows.iter().partition(|window| window.limits());
-    let ids = |windows: &[&Window]| Column::ids(windows.iter().map(|window| window.account.0));
-    let number = |windows: &[&Window], place: usize| {
-        Column::OptionalInts(windows.iter().map(|window| numbers(window)[place]).collect())
-    };
-    let mut columns = vec![ids(&kept)];
-    columns.extend((0..9).map(|place| number(&kept, place)));
-    columns.extend([ids(&gone), number(&gone, 0), number(&gone, 1)]);
+    columns.push(Column::Texts(rows.iter().map(|row| row.windows.text()).collect()));
     columns
 }
 

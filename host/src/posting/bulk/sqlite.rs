@@ -5,7 +5,6 @@ use crate::posting::history::Step;
 use crate::posting::keys::KeySlice;
 use crate::posting::pages::Run;
 use crate::posting::rows::{AccountRow, Appended};
-use crate::posting::windows::numbers;
 use crate::store::{Bind, Error, HereTx};
 use ledger_core::LedgerId;
 
@@ -22,7 +21,6 @@ pub(super) fn write(tx: &mut HereTx, write: &Write) -> Result<Option<Written>, E
     append(tx, write)?;
     settle(tx, &write.settled)?;
     accounts(tx, write.ledger, &write.behind.accounts)?;
-    windows(tx, write)?;
     keys(tx, write.ledger, &write.behind.keys)?;
     Ok(Some(Written { wanted: false }))
 }
@@ -144,19 +142,19 @@ fn settle(tx: &mut HereTx, settled: &[(i64, i64)]) -> Result<(), Error> {
 /// Nearly all have a row, which is found sooner by an update than by an insert that comes into conflict with it.
 const CHANGE_ACCOUNT: &str =
     "update account set balance = ?3, held_out = ?4, held_in = ?5, floor = ?6, ceiling = ?7, status = ?8, as_of = ?9,
-        last_position = ?10, entries = ?11, begun = ?12, posted = ?13, ended = ?14, spine = ?15, windowed = ?16
+        last_position = ?10, entries = ?11, begun = ?12, posted = ?13, ended = ?14, spine = ?15, windows = ?16
  where ledger_id = ?1 and account_id = ?2";
 
 const OPEN_ACCOUNT: &str =
     "insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, as_of,
-                          last_position, entries, begun, posted, ended, spine, windowed)
+                          last_position, entries, begun, posted, ended, spine, windows)
  values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)";
 
 fn accounts(tx: &mut HereTx, ledger: LedgerId, rows: &[AccountRow]) -> Result<(), Error> {
     let (mut spine, mut opened) = (vec![], vec![]);
     let mut change = tx.prepare(CHANGE_ACCOUNT)?;
     for row in rows {
-        if change.run(&account_values(ledger, row, &mut spine))? == 0 {
+        if change.run(&account_values(ledger, row, &mut spine, &row.windows.text()))? == 0 {
             opened.push(row);
         }
     }
@@ -164,46 +162,20 @@ fn accounts(tx: &mut HereTx, ledger: LedgerId, rows: &[AccountRow]) -> Result<()
     if !opened.is_empty() {
         let mut open = tx.prepare(OPEN_ACCOUNT)?;
         for row in opened {
-            open.run(&account_values(ledger, row, &mut spine))?;
+            open.run(&account_values(ledger, row, &mut spine, &row.windows.text()))?;
         }
     }
     Ok(())
 }
 
-fn account_values<'s>(ledger: LedgerId, row: &AccountRow, spine: &'s mut Vec<u8>) -> [Bind<'s>; 16] {
+fn account_values<'s>(ledger: LedgerId, row: &AccountRow, spine: &'s mut Vec<u8>, windows: &'s str) -> [Bind<'s>; 16] {
     row.chain.put_spine(spine);
     let mut values = [Bind::Bytes(spine); 16];
     values[0] = id(ledger.0);
     values[1] = id(row.account.id.0);
     values[2..14].copy_from_slice(&account_numbers(row).map(Bind::Int));
-    values[15] = Bind::Int(i64::from(row.account.windowed));
+    values[15] = Bind::Text(windows);
     values
-}
-
-/// Few batches change any.
-fn windows(tx: &mut HereTx, write: &Write) -> Result<(), Error> {
-    for window in &write.windows {
-        let mut values = [id(write.ledger.0); 11];
-        values[1] = id(window.account.0);
-        values[2..].copy_from_slice(&numbers(window).map(Bind::OptionalInt));
-        if window.limits() {
-            tx.prepare(
-                "insert into account_window (ledger_id, account_id, direction, period, max_amount, max_count,
-                                             used_amount, used_count, began, since, utc_offset)
-                 values (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-                 on conflict (ledger_id, account_id, direction, period) do update set
-                    max_amount = excluded.max_amount, max_count = excluded.max_count,
-                    used_amount = excluded.used_amount, used_count = excluded.used_count, began = excluded.began,
-                    since = excluded.since, utc_offset = excluded.utc_offset",
-            )?
-            .run(&values)?;
-        } else {
-            let gone = "delete from account_window
-                        where ledger_id = ?1 and account_id = ?2 and direction = ?3 and period = ?4";
-            tx.prepare(gone)?.run(&values[..4])?;
-        }
-    }
-    Ok(())
 }
 
 fn keys(tx: &mut HereTx, ledger: LedgerId, KeySlice { rows, pages, run }: &KeySlice) -> Result<(), Error> {

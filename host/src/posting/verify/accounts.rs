@@ -7,7 +7,7 @@ use crate::posting::resident::ById;
 use crate::posting::rows::{self, AccountRow};
 use crate::store::{Scanned, Tx};
 use const_format::formatcp;
-use ledger_core::{Account, AccountId, Amount, Receipt};
+use ledger_core::{Account, AccountId, Amount, Receipt, Window};
 use std::ops::ControlFlow;
 
 /// Rows read by one statement.
@@ -79,6 +79,16 @@ impl Accounts {
     pub(super) fn set_at(&mut self, place: u32, account: Account, seq: i64) {
         let row = &mut self.slots[place as usize].row;
         (row.account, row.as_of) = (account, seq);
+    }
+
+    pub(super) fn windows_at(&self, place: u32) -> &[Window] {
+        self.slots[place as usize].row.windows.all()
+    }
+
+    /// A window as a record left it.
+    pub(super) fn change_window(&mut self, window: Window) {
+        let place = self.place_or_open(window.account);
+        self.slots[place as usize].row.windows.change(window);
     }
 
     /// Appends a row to the history of an account, and tells what the row carries of it.

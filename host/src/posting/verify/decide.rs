@@ -10,7 +10,6 @@ use crate::posting::history::{Link, Step, Totals};
 use crate::posting::idempotency::Kept;
 use crate::posting::resident::{ById, Mark};
 use crate::posting::rows::TransferRow;
-use crate::posting::windows::Windows;
 use crate::store::Tx;
 use ledger_core::{
     Account, AccountId, Command, Key, Memo, Receipt, Timestamp, Transfer, TransferId, TransferReceipt, Verdict,
@@ -77,8 +76,6 @@ pub(super) struct Decider {
     /// Where all rows of accounts and keys are due.
     pub(super) flushed: Mark,
     pub(super) accounts: Accounts,
-    /// Of those accounts that have any.
-    pub(super) windows: Windows,
     waiting: ById<TransferId, Waits>,
     /// Transfers that never began, by the keys that are kept of them.
     pub(super) refused: ById<Key, Transfer>,
@@ -115,7 +112,6 @@ impl Decider {
             decided,
             flushed,
             accounts: Accounts::default(),
-            windows: Windows::default(),
             waiting: ById::default(),
             refused: ById::default(),
             keys: Keys::new(),
@@ -154,7 +150,7 @@ impl Decider {
         let before = self.decided.steps;
         let steps = self.follow(record, &posted, &mut into.expected)?;
         self.set_accounts(&posted.accounts, seq);
-        posted.windows.iter().for_each(|window| self.windows.change(*window));
+        posted.windows.iter().for_each(|window| self.accounts.change_window(*window));
         for (column, found, right) in
             [("first_position", record.first_position, before), ("last_position", record.reached.steps, steps)]
         {
@@ -200,8 +196,8 @@ impl Decider {
                 },
             });
         }
-        for account in book.accounts.iter().filter(|account| account.windowed) {
-            book.windows.extend_from_slice(self.windows.of(account.id));
+        for (_, place) in book.accounts.iter().zip(&*asked).filter(|(account, _)| account.windowed) {
+            book.windows.extend_from_slice(self.accounts.windows_at(*place));
         }
         // A transfer that several commands are about is asked about once.
         book.transfers.sort_unstable_by_key(|transfer| transfer.id);

@@ -2,7 +2,7 @@
 //!
 //! For each record: its place and hash, the canonical form (`read.rs`), then the commands are decided again and every verdict must
 //! be the recorded one (`decide.rs`). Every row of `transfer` must be what the replay produces, links included (`steps.rs`); every
-//! account (`accounts.rs`) with its windows (`windows.rs`) and every key that a client sent (`keys.rs`) must be kept as the journal tells
+//! account with its windows (`accounts.rs`) and every key that a client sent (`keys.rs`) must be kept as the journal tells
 //! it, and at the end the ledger's own row (`head.rs`). The first thing that is wrong is named and ends the proof of its ledger. What belongs to no ledger is looked for
 //! in `strays.rs`.
 //!
@@ -16,8 +16,7 @@
 mod read; // records, held against their hashes
 mod decide; // what the records' commands come to
 mod steps; // each row of `transfer`
-mod accounts; // each account's row
-mod windows; // each limit on what may pass in a period
+mod accounts; // each account's row, with its windows
 mod collection; // rows in any order
 mod keys; // each key that was kept
 mod head; // the ledger's own row
@@ -265,7 +264,6 @@ impl<'l> Replay<'l> {
         }
         self.prove_head(&mut tx).await?;
         self.replayed = true;
-        self.prove_windows(&mut tx).await?;
         self.decider.accounts.prove_rest()?;
         self.prove_keys(&mut tx).await
     }

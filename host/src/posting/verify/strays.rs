@@ -15,10 +15,9 @@ const NO_LEDGER: &str = "with recursive found(ledger_id) as (
  select ledger_id from found where ledger_id is not null and ledger_id not in (select ledger_id from ledger) limit 1";
 
 /// By what a row of the table is called.
-const TABLES: [(&str, &str); 7] = [
+const TABLES: [(&str, &str); 6] = [
     ("journal", str_replace!(NO_LEDGER, "TABLE", "journal")),
     ("accounts", str_replace!(NO_LEDGER, "TABLE", "account")),
-    ("windows", str_replace!(NO_LEDGER, "TABLE", "account_window")),
     ("keys", str_replace!(NO_LEDGER, "TABLE", "idempotency")),
     ("runs of keys", str_replace!(NO_LEDGER, "TABLE", "key_run")),
     ("pages of keys", str_replace!(NO_LEDGER, "TABLE", "key_page")),
