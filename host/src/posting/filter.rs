@@ -72,11 +72,11 @@ impl Filter {
         !matches!(self.stored, Stored::Unknown)
     }
 
-    /// What is being read of the stored keys, while it is, and about how long it takes to look for so many keys without it.
-    pub(super) fn being_read(&self, keys: usize) -> Option<(Arc<SetOnce<Blocks>>, Duration)> {
+    /// What is being read of the stored keys, while it is, and about how long it takes to look for these without it.
+    pub(super) fn being_read(&self, keys: impl Iterator<Item = Key>) -> Option<(Arc<SetOnce<Blocks>>, Duration)> {
         match &self.stored {
             Stored::Reading(blocks, runs) if !blocks.initialized() => {
-                let keys = u32::try_from(keys).unwrap_or(u32::MAX);
+                let keys = u32::try_from(keys.count()).unwrap_or(u32::MAX);
                 Some((Arc::clone(blocks), SEARCH.saturating_mul(*runs).saturating_mul(keys)))
             }
             _ => None,
@@ -119,7 +119,7 @@ enum Place {
 const PACKED: &str =
     "select cast(coalesce(sum(keys), 0) as bigint) as keys, count(*) as runs from key_run where ledger_id = $1";
 const RUN: &str =
-    "select r.run, p.prefixes from key_run r left join key_prefix p on p.ledger_id = r.ledger_id and p.run = r.run
+    "select r.run, r.keys, p.prefixes from key_run r left join key_prefix p on p.ledger_id = r.ledger_id and p.run = r.run
  where r.ledger_id = $1 and r.run > $2 order by r.run limit 1";
 const PAGES: &str = "select first_key, entries from key_page
  where ledger_id = $1 and run = $2 and first_key >= $3 order by first_key limit $4";
@@ -153,7 +153,10 @@ impl Reading {
             return Ok(Place::Rows { first: 0 });
         };
         let run = row.int("run")?;
-        let Some(prefixes) = row.optional_bytes("prefixes")? else { return Ok(Place::Pages { run, first: 0 }) };
+        // None, or those of a version that had shorter ones: they say nothing here.
+        let length = i64::try_from(PREFIX).unwrap_or(0) * row.int("keys")?;
+        let prefixes = row.optional_bytes("prefixes")?.filter(|prefixes| i64::try_from(prefixes.len()) == Ok(length));
+        let Some(prefixes) = prefixes else { return Ok(Place::Pages { run, first: 0 }) };
         for some in prefixes.chunks(PREFIXES_MAX) {
             self.kept.add_stored(some);
             tokio::task::yield_now().await;

@@ -1,5 +1,6 @@
 //! What a batch is decided against: from the lane's memory, and from the database what is not there.
 
+use super::blocks::Blocks;
 use super::find;
 use super::idempotency::{self, Kept};
 use super::keys::Known;
@@ -13,7 +14,9 @@ use foldhash::fast::RandomState;
 use ledger_core::{AccountId, Command, Item, Key, LedgerId, Timestamp, TransferId};
 use std::collections::{BTreeSet, HashSet};
 use std::ops::RangeInclusive;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use tokio::sync::SetOnce;
 
 /// What was loaded for a batch.
 #[derive(Debug)]
@@ -123,14 +126,10 @@ pub(super) fn entries(waiting: &[Waiting]) -> impl Iterator<Item = &Entry> {
     waiting.iter().flat_map(|waiting| &waiting.entries)
 }
 
-/// Waits until it is known which keys are stored, when it is being read: for no longer than the search for these would take without that. So
-/// few keys hardly wait, and no batch takes twice as long as it must.
-pub(super) async fn know_keys(resident: &Mutex<Resident>, waiting: &[Waiting]) {
-    let keys = entries(waiting).filter_map(|entry| key_of(&entry.command)).count();
-    let being_read = super::locked(resident).keys.filter.being_read(keys);
-    if let Some((being_read, within)) = being_read {
-        let _ = tokio::time::timeout(within, being_read.wait()).await;
-    }
+/// What is being read of the stored keys, while it is, and about how long the search for the keys of these takes without it.
+pub(super) fn being_read(resident: &Mutex<Resident>, waiting: &[Waiting]) -> Option<(Arc<SetOnce<Blocks>>, Duration)> {
+    let keys = entries(waiting).filter_map(|entry| key_of(&entry.command));
+    super::locked(resident).keys.filter.being_read(keys)
 }
 
 /// What earlier batches kept of the commands' keys.

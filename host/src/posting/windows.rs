@@ -6,6 +6,7 @@
 use super::rows;
 use crate::store::Error;
 use ledger_core::{AccountId, Amount, Date, Direction, Period, Timestamp, Transfer, UtcOffset, Window};
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// At most one for each direction and period, in their order. Most accounts have none.
@@ -15,6 +16,9 @@ pub(super) struct Windows(Box<[Window]>);
 fn key(window: &Window) -> (Direction, Period) {
     (window.direction, window.period)
 }
+
+/// What an account has that has none.
+const NONE: &str = "[]";
 
 /// A window's numbers as they are stored: direction, period, the maxima, what is used, and when it began, was set and has its midnight.
 type Stored = [Option<i64>; 9];
@@ -48,7 +52,10 @@ impl Windows {
     }
 
     /// As `account.windows` has them: an array of arrays, in JSON.
-    pub(super) fn text(&self) -> String {
+    pub(super) fn text(&self) -> Cow<'static, str> {
+        if self.0.is_empty() {
+            return Cow::Borrowed(NONE);
+        }
         let mut text = String::from("[");
         for window in &*self.0 {
             text.push_str(if text.len() > 1 { ",[" } else { "[" });
@@ -63,7 +70,7 @@ impl Windows {
             text.push(']');
         }
         text.push(']');
-        text
+        Cow::Owned(text)
     }
 
     /// Of this account, as its row has them.
@@ -71,7 +78,7 @@ impl Windows {
     /// # Errors
     /// When the text is not what is written of any windows, byte for byte.
     pub(super) fn stored(account: AccountId, text: &str) -> Result<Windows, Error> {
-        if text == "[]" {
+        if text == NONE {
             return Ok(Windows::default());
         }
         let wrong = || Error::Corrupt("the windows of an account are not as they are written".into());
@@ -171,7 +178,7 @@ mod tests {
     fn text(windows: &[Window]) -> String {
         let mut all = Windows::default();
         windows.iter().for_each(|window| all.change(*window));
-        all.text()
+        all.text().into_owned()
     }
 
     #[test]

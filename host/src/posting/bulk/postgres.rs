@@ -285,7 +285,7 @@ fn account_columns(write: &Write) -> Vec<Column> {
     let mut columns = vec![Column::ids(rows.iter().map(|row| row.account.id.0))];
     columns.extend(numbers.map(Column::Ints));
     columns.push(Column::Bytes(spines));
-    columns.push(Column::Texts(rows.iter().map(|row| row.windows.text()).collect()));
+    columns.push(Column::Texts(rows.iter().map(|row| row.windows.text().into_owned()).collect()));
     columns
 }
 

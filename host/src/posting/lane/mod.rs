@@ -4,12 +4,13 @@
 //! answered before what they were decided on is durable. Small batches are not decided ahead: what arrives while one is
 //! being written rides together in the next, which saves commits. When a write fails, the lane forgets everything and reads it again.
 
+mod know; // which keys are stored, before many are looked for
 mod rest; // what lags, and letting go
 
 use super::bulk::{self, Right, Written};
 use super::decide::{Decided, Held, decide};
 use super::desk::{Desk, Standing};
-use super::load::{self, Source};
+use super::load::Source;
 use super::{Entry, Failure, PostingError};
 use crate::store::{self, Statement};
 use ledger_core::{BATCH_MAX, Outcome};
@@ -253,9 +254,12 @@ impl Runner {
         if let Err(failure) = self.stand().await {
             return Err((waiting, failure));
         }
-        let Some(held) = &mut self.held else { return Err((waiting, Failure::Lost)) };
         // Before others wait for the ledger's row.
-        load::know_keys(&held.resident, &waiting).await;
+        if let Err(failure) = self.know_keys(&waiting).await {
+            self.forget();
+            return Err((waiting, failure));
+        }
+        let Some(held) = &mut self.held else { return Err((waiting, Failure::Lost)) };
         if self.standing == Standing::Shared {
             return match self.desk.post_shared(held, &waiting).await {
                 Ok(decided) => {
