@@ -90,8 +90,14 @@ impl Identity {
         tx.execute(expired, vec![person.into(), system_clock().0.into()]).await?;
         let sql =
             "update person set previous_login_at = login_at, previous_login_ip = login_ip, login_at = $2, login_ip = $3
-                   where person_id = $1";
-        tx.execute(sql, vec![person.into(), system_clock().0.into(), address.into()]).await?;
+                   where person_id = $1 and password_hash = $4";
+        let hash = row.text("password_hash")?;
+        let standing =
+            tx.execute(sql, vec![person.into(), system_clock().0.into(), address.into(), hash.into()]).await?;
+        // The password was changed while this one was being compared.
+        if standing == 0 {
+            return Ok(None);
+        }
         tx.commit().await?;
         Ok(Some(Login {
             token,
@@ -139,6 +145,22 @@ impl Identity {
         // The signature vouches for what the token says already; it and the row were written together.
         let agrees = |standing: &Standing| standing.session == session && standing.expires_at > now;
         Ok(standing.filter(agrees).map(|standing| standing.session))
+    }
+
+    /// Gives somebody another password. Every session of theirs but this one ends: who changes a password may do so because somebody else has
+    /// come to know it.
+    ///
+    /// # Errors
+    /// When the database or hashing fails.
+    pub async fn change_password(&self, session: Session, password: String) -> anyhow::Result<()> {
+        let hash = self.hasher.hash(password).await?;
+        let mut tx = self.db.begin().await?;
+        let change = "update person set password_hash = $2 where person_id = $1";
+        tx.execute(change, vec![session.person.into(), hash.into()]).await?;
+        let others =
+            "update session set revoked_at = $3 where person_id = $1 and session_id <> $2 and revoked_at is null";
+        tx.execute(others, vec![session.person.into(), session.id.into(), system_clock().0.into()]).await?;
+        Ok(tx.commit().await?)
     }
 
     /// Ends a session: its token is dead at once, on every host.

@@ -88,6 +88,7 @@ async fn doors_that_are_not_ones_own(engine: Engine) {
     ];
     let own = [
         (Method::GET, "/user".to_owned(), String::new()),
+        (Method::POST, "/password-change".into(), json!({ "password": "Another1$" }).to_string()),
         (Method::PATCH, "/user".into(), json!({ "firstName": "x" }).to_string()),
         (Method::GET, "/user/entities".into(), String::new()),
         (Method::PATCH, format!("/user/entities/{}", alice.entity), json!({ "name": "x" }).to_string()),

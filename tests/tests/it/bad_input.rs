@@ -431,6 +431,8 @@ async fn methods_and_addresses(scene: &Scene) {
         ("/signup", [Method::GET, Method::PUT, Method::DELETE]),
         ("/login", [Method::GET, Method::PATCH, Method::DELETE]),
         ("/logout", [Method::GET, Method::PATCH, Method::DELETE]),
+        ("/password-change", [Method::GET, Method::PATCH, Method::DELETE]),
+        ("/admin/password-change", [Method::GET, Method::PATCH, Method::DELETE]),
         ("/user", [Method::POST, Method::PUT, Method::DELETE]),
         ("/user/entities", [Method::POST, Method::PATCH, Method::DELETE]),
         ("/transfers", [Method::PUT, Method::PATCH, Method::DELETE]),

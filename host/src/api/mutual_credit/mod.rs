@@ -11,6 +11,7 @@ mod views; // entities and transfers as the document shows them
 
 mod signup; // POST /signup
 mod sessions; // POST /login, /logout, /admin/login, /admin/logout
+mod passwords; // POST /password-change, /admin/password-change
 mod user; // GET, PATCH /user
 mod user_entities; // GET /user/entities, PATCH /user/entities/{id}
 mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
@@ -32,6 +33,7 @@ pub(super) fn router(app: App) -> Router<App> {
     Router::new()
         .merge(signup::router())
         .merge(sessions::router())
+        .merge(passwords::router())
         .merge(user::router())
         .merge(user_entities::router())
         .merge(transfers::router())

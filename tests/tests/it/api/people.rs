@@ -3,7 +3,7 @@
 use hesabu_tests::client::Client;
 use hesabu_tests::database::Engine;
 use hesabu_tests::network::{administrator, log_in};
-use hesabu_tests::server::{ADMINISTRATOR, Home, PASSWORD};
+use hesabu_tests::server::{ADMINISTRATOR, Home, PASSWORD, Server};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -43,6 +43,59 @@ async fn people_come_and_go(engine: Engine) {
     sessions_end(&nobody, &first).await;
     change_details(&nobody, &data["userID"]).await;
     passwords_and_addresses(&nobody).await;
+    home.create_administrator().await;
+    a_password_is_changed(&server, &nobody).await;
+}
+
+/// The token it is done with stays good; those that somebody else may have do not.
+async fn a_password_is_changed(server: &Server, nobody: &Client) {
+    let login = |email: &str, password: &str, door: &str| {
+        let (nobody, path) = (nobody.clone(), format!("{door}/login"));
+        let body = json!({ "email": email, "password": password });
+        async move { nobody.post(&path, body).await }
+    };
+    let other = "Mwananchi 2026!";
+    for (email, door) in [("test@gmail.com", ""), (ADMINISTRATOR, "/admin")] {
+        let mut clients = vec![];
+        for _ in 0..2 {
+            let data = login(email, PASSWORD, door).await.data();
+            clients.push(nobody.with_token(data["token"].as_str().unwrap()));
+        }
+        let [here, elsewhere] = &*clients else { panic!("there are two") };
+        let (change, probe) =
+            (format!("{door}/password-change"), ["/user", "/admin/entities"][usize::from(!door.is_empty())]);
+        here.post(&change, json!({})).await.refused(400, "password parameter is missing.");
+        let empty = here.post(&change, json!({ "password": "" })).await;
+        assert_eq!(empty.messages().len(), 5, "{empty:?}");
+        here.post(&change, json!({ "password": "abcdefg1" }))
+            .await
+            .refused(400, "Password must have at least one special character.");
+        let old = here.post(&change, json!({ "password": other, "old": PASSWORD })).await;
+        assert!(old.status == 400 && old.messages()[0].contains("unknown field `old`"), "{old:?}");
+        nobody.post(&change, json!({ "password": other })).await.refused(401, "Could not authenticate you.");
+        elsewhere.get(probe).await;
+        assert_eq!(login(email, PASSWORD, door).await.status, 200, "nothing has changed yet");
+
+        // Whoever logs in meanwhile with the old one is not in afterwards.
+        let mut meanwhile = tokio::task::JoinSet::new();
+        for _ in 0..12 {
+            meanwhile.spawn(login(email, PASSWORD, door));
+        }
+        let changed = here.post(&change, json!({ "password": other })).await;
+        assert_eq!((changed.status, changed.text.as_str()), (200, ""));
+        for answer in meanwhile.join_all().await.into_iter().filter(|answer| answer.status == 200) {
+            let client = nobody.with_token(answer.data()["token"].as_str().unwrap());
+            client.get(probe).await.refused(401, "Could not authenticate you.");
+        }
+        assert_eq!(here.get(probe).await.status, 200);
+        elsewhere.get(probe).await.refused(401, "Could not authenticate you.");
+        login(email, PASSWORD, door).await.refused(400, "Invalid password.");
+        assert_eq!(login(email, other, door).await.status, 200);
+    }
+    // A member's door is not an administrator's, and neither is the other way round.
+    let member = login("test@gmail.com", other, "").await.data();
+    let member = Client::of(server).with_token(member["token"].as_str().unwrap());
+    member.post("/admin/password-change", json!({ "password": PASSWORD })).await.refused(403, "Permission denied.");
 }
 
 /// Two logins, each a session of its own; a logout ends one of them at once.
