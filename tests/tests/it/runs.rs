@@ -133,6 +133,33 @@ async fn packed_keys_without_prefixes_are_found_again(engine: Engine) {
 }
 
 #[tokio::test]
+async fn shorter_prefixes_of_an_older_host_say_nothing_on_sqlite() {
+    shorter_prefixes_of_an_older_host_say_nothing(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn shorter_prefixes_of_an_older_host_say_nothing_on_postgres() {
+    shorter_prefixes_of_an_older_host_say_nothing(Engine::Postgres).await;
+}
+
+/// Five bytes of each key, and not six: cut into sixes they would say that nearly every key is new, and a retry would happen again.
+async fn shorter_prefixes_of_an_older_host_say_nothing(engine: Engine) {
+    let room = Room::paced(engine, clock(), pace()).await;
+    let answers = load(&room, 12).await;
+    room.posting.close().await;
+    let stored = room.db.fetch_all("select run, prefixes from key_prefix", vec![]).await.unwrap();
+    for row in &stored {
+        let older: Vec<u8> = row.bytes("prefixes").unwrap().chunks(6).flat_map(|key| key[..5].to_vec()).collect();
+        let sql = "update key_prefix set prefixes = $1 where run = $2";
+        assert_eq!(room.db.execute(sql, vec![older.into(), row.int("run").unwrap().into()]).await.unwrap(), 1);
+    }
+    assert!(stored.len() > 1);
+    let host = room.another(&room.db, pace());
+    asked_again(&room, &host, &answers).await;
+    host.close().await;
+}
+
+#[tokio::test]
 async fn a_run_that_a_host_left_unfinished_is_kept_anew_on_sqlite() {
     a_run_that_a_host_left_unfinished_is_kept_anew(Engine::Sqlite).await;
 }
