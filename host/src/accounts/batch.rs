@@ -1,10 +1,10 @@
 //! Many transfers at once: the parties by account number, looked up together, decided together, with an outcome for each. In which form
 //! they come (JSON, bytes, rows of a file) is others' business.
 
-use super::proposals::{Direction, begin};
+use super::proposals::{Direction, begin, proposed};
 use crate::parties::{self, Holder};
-use crate::posting::{Entry, Group, Posting, PostingError};
-use ledger_core::{Amount, Command, Key, LedgerId, Outcome, Receipt, Rejection, TransferId, TransferKind, Unit};
+use crate::posting::{Entry, Group, Ledger, Posting, PostingError};
+use ledger_core::{Amount, Command, Key, Outcome, Receipt, Rejection, TransferId, TransferKind, Unit};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -168,7 +168,7 @@ pub fn is_key(text: &str) -> bool {
 /// When posting fails: then nothing happened, except as [`PostingError`] notes.
 pub async fn place(
     posting: &Posting,
-    ledger: LedgerId,
+    ledger: &Ledger,
     sender: Sender,
     mode: Mode,
     orders: Vec<Result<Order<'_>, Refusal>>,
@@ -177,7 +177,7 @@ pub async fn place(
     let mut entries = Vec::with_capacity(orders.len());
     let mut refused = Vec::with_capacity(orders.len());
     for (place, order) in orders.into_iter().enumerate() {
-        match order.and_then(|order| entry(sender, order, &holders)) {
+        match order.and_then(|order| entry(sender, order, &holders, &ledger.unit)) {
             Ok(entry) => {
                 entries.push(entry);
                 refused.push(None);
@@ -188,8 +188,8 @@ pub async fn place(
     }
     let outcomes = match mode {
         _ if entries.is_empty() => vec![],
-        Mode::Independent => posting.submit_batch(ledger, entries).await?,
-        Mode::Atomic => posting.submit(ledger, Group { entries, companions: vec![] }).await?,
+        Mode::Independent => posting.submit_batch(ledger.id, entries).await?,
+        Mode::Atomic => posting.submit(ledger.id, Group { entries, companions: vec![] }).await?,
     };
     if mode == Mode::Atomic
         && let Some(stopped) = reason(&outcomes)
@@ -232,7 +232,7 @@ async fn holders(
 }
 
 /// The command that an order means, if it is this sender's to give.
-fn entry(sender: Sender, order: Order<'_>, holders: &HashMap<String, Holder>) -> Result<Entry, Refusal> {
+fn entry(sender: Sender, order: Order<'_>, holders: &HashMap<String, Holder>, unit: &Unit) -> Result<Entry, Refusal> {
     let (absent_initiator, absent_receiver) = match order.direction {
         Direction::Out => (Rejection::PayerNotFound, Rejection::PayeeNotFound),
         Direction::In => (Rejection::PayeeNotFound, Rejection::PayerNotFound),
@@ -247,8 +247,8 @@ fn entry(sender: Sender, order: Order<'_>, holders: &HashMap<String, Holder>) ->
     let initiator = holders.get(&*order.initiator).ok_or(Refusal::Rejected(absent_initiator))?;
     let receiver = holders.get(&*order.receiver).ok_or(Refusal::Rejected(absent_receiver))?;
     let (payer, payee) = match order.direction {
-        Direction::Out => (initiator.account, receiver.account),
-        Direction::In => (receiver.account, initiator.account),
+        Direction::Out => (initiator, receiver),
+        Direction::In => (receiver, initiator),
     };
     let kind = match (sender, order.direction) {
         (Sender::Administrator, _) => TransferKind::Immediate,
@@ -256,6 +256,11 @@ fn entry(sender: Sender, order: Order<'_>, holders: &HashMap<String, Holder>) ->
         (Sender::Member(_), Direction::Out) => TransferKind::Hold,
         (Sender::Member(_), Direction::In) => TransferKind::Request,
     };
-    let create = begin(kind, payer, payee, order.amount, order.key);
-    Ok(Entry::new(Command::Create(create), &order.description).minted())
+    let create = begin(kind, payer.account, payee.account, order.amount, order.key);
+    let entry = Entry::new(Command::Create(create), &order.description).minted();
+    Ok(match sender {
+        // What an administrator sends is logged as a whole, before it is posted.
+        Sender::Administrator => entry,
+        Sender::Member(person) => entry.telling(proposed(person, [payer, payee], order.amount, unit)),
+    })
 }

@@ -5,9 +5,9 @@
 
 use super::batch::{Decided, Mode, ORDERS_MAX, Order, Placed, Refusal, Sender, is_key, parse_amount, place};
 use super::proposals::Direction;
-use crate::posting::{self, Posting, PostingError};
+use crate::posting::{self, Ledger, Posting, PostingError};
 use csv::ByteRecord;
-use ledger_core::{Key, LedgerId, Rejection, Unit};
+use ledger_core::{Key, Rejection, Unit};
 use std::borrow::Cow;
 use std::io::{self, Read};
 use std::sync::Arc;
@@ -159,7 +159,7 @@ impl Reading {
 /// When posting fails for a whole minute: then nothing happened, except as [`PostingError`] notes.
 pub async fn post_rows(
     posting: &Posting,
-    ledger: LedgerId,
+    ledger: &Ledger,
     form: &Form,
     rows: &[Row],
 ) -> Result<Vec<Result<Placed, Refusal>>, PostingError> {

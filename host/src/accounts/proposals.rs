@@ -4,12 +4,14 @@
 //! paid (*in*) is a request: it reserves nothing until the payer accepts.
 
 use super::history::{TransferRecord, transfer};
+use crate::audit::{Act, Action as Done, Who};
 use crate::mint_id;
-use crate::posting::{Entry, Group, Posting, PostingError};
+use crate::parties::Holder;
+use crate::posting::{Beside, Entry, Group, Ledger, Posting, PostingError};
 use crate::store::{Db, Error};
 use ledger_core::{
     AccountId, Action, Amount, Command, Create, Key, LedgerId, Memo, Outcome, Receipt, Rejection, Settle, Transfer,
-    TransferId, TransferKind,
+    TransferId, TransferKind, Unit,
 };
 
 /// Which way the money goes, as the initiator sees it.
@@ -21,13 +23,13 @@ pub enum Direction {
     Out,
 }
 
-/// A transfer that somebody proposes.
+/// A transfer that the person of the initiator proposes.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Proposal {
     /// Who proposes it.
-    pub initiator: AccountId,
+    pub initiator: Holder,
     /// Who has to answer.
-    pub receiver: AccountId,
+    pub receiver: Holder,
     /// Which way the money goes.
     pub direction: Direction,
     /// How much.
@@ -77,11 +79,16 @@ pub enum ProposalError {
 
 impl Proposal {
     fn create(&self) -> Create {
-        let (payer, payee) = match self.direction {
-            Direction::Out => (self.initiator, self.receiver),
-            Direction::In => (self.receiver, self.initiator),
-        };
-        begin(self.kind(), payer, payee, self.amount, self.key)
+        let [payer, payee] = self.sides();
+        begin(self.kind(), payer.account, payee.account, self.amount, self.key)
+    }
+
+    /// Payer and payee.
+    pub const fn sides(&self) -> [&Holder; 2] {
+        match self.direction {
+            Direction::Out => [&self.initiator, &self.receiver],
+            Direction::In => [&self.receiver, &self.initiator],
+        }
     }
 
     const fn kind(&self) -> TransferKind {
@@ -120,11 +127,12 @@ pub(super) fn begin(
 /// See [`ProposalError`].
 pub async fn propose(
     posting: &Posting,
-    ledger: LedgerId,
+    ledger: &Ledger,
     proposal: &Proposal,
 ) -> Result<(Transfer, bool), ProposalError> {
-    let entry = Entry::new(Command::Create(proposal.create()), &proposal.description).minted();
-    match posting.submit_one(ledger, Group::from(entry)).await? {
+    let told = proposed(proposal.initiator.person, proposal.sides(), proposal.amount, &ledger.unit);
+    let entry = Entry::new(Command::Create(proposal.create()), &proposal.description).minted().telling(told);
+    match posting.submit_one(ledger.id, Group::from(entry)).await? {
         Ok(Receipt::Transfer(receipt)) => Ok((receipt.transfer, false)),
         Ok(Receipt::Repeated(first)) => Ok((first, true)),
         Ok(Receipt::Account(_)) => Err(PostingError::Unavailable.into()),
@@ -132,13 +140,25 @@ pub async fn propose(
     }
 }
 
+/// What is told beside a transfer that this person proposes.
+pub(super) fn proposed(by: u128, [payer, payee]: [&Holder; 2], amount: Amount, unit: &Unit) -> Vec<Beside> {
+    vec![Act::by(by, Done::TransferProposed).saying(movement([payer, payee], amount, unit)).beside()]
+}
+
+/// For the log: which amount from whom to whom.
+fn movement([payer, payee]: [&Holder; 2], amount: Amount, unit: &Unit) -> String {
+    format!("{} -> {}: {} {}", payer.number, payee.number, unit.format(amount), unit.code())
+}
+
 /// A transfer that needs nobody's consent: an administrator's.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Immediate {
+    /// Which administrator's.
+    pub by: u128,
     /// Who is debited.
-    pub payer: AccountId,
+    pub payer: Holder,
     /// Who is credited.
-    pub payee: AccountId,
+    pub payee: Holder,
     /// How much.
     pub amount: Amount,
     /// What a client sent to be safe when it retries.
@@ -151,14 +171,16 @@ pub struct Immediate {
 /// When posting fails.
 pub async fn transfer_at_once(
     posting: &Posting,
-    ledger: LedgerId,
-    transfer: Immediate,
+    ledger: &Ledger,
+    transfer: &Immediate,
     description: &str,
 ) -> Result<Result<(TransferId, bool), Rejection>, PostingError> {
-    let Immediate { payer, payee, amount, key } = transfer;
-    let create = begin(TransferKind::Immediate, payer, payee, amount, key);
-    let entry = Entry::new(Command::Create(create), description).minted();
-    let outcome = posting.submit_one(ledger, Group::from(entry)).await?;
+    let Immediate { by, payer, payee, amount, key } = transfer;
+    let create = begin(TransferKind::Immediate, payer.account, payee.account, *amount, *key);
+    let act = Act::by(*by, Done::TransferMade).as_administrator();
+    let told = vec![act.saying(movement([payer, payee], *amount, &ledger.unit)).beside()];
+    let entry = Entry::new(Command::Create(create), description).minted().telling(told);
+    let outcome = posting.submit_one(ledger.id, Group::from(entry)).await?;
     match outcome {
         Ok(Receipt::Transfer(receipt)) => Ok(Ok((receipt.transfer.id, false))),
         Ok(Receipt::Repeated(first)) => Ok(Ok((first.id, true))),
@@ -179,6 +201,8 @@ pub async fn preview(posting: &Posting, ledger: LedgerId, proposal: &Proposal) -
 /// Somebody's answer to a proposal.
 #[derive(Clone, Copy, Debug)]
 pub struct Reply<'r> {
+    /// Who answers.
+    pub by: u128,
     /// The transfer that was proposed.
     pub transfer: TransferId,
     /// The accounts of whoever answers.
@@ -198,20 +222,29 @@ pub struct Reply<'r> {
 pub async fn act(
     db: &Db,
     posting: &Posting,
-    ledger: LedgerId,
+    ledger: &Ledger,
     reply: Reply<'_>,
 ) -> Result<TransferRecord, ProposalError> {
-    let Reply { transfer: id, mine, answer, reason, limit_reason } = reply;
-    let record = transfer(db, ledger, id).await?.ok_or(ProposalError::NotFound)?;
+    let Reply { by, transfer: id, mine, answer, reason, limit_reason } = reply;
+    let record = transfer(db, ledger.id, id).await?.ok_or(ProposalError::NotFound)?;
     if record.kind == TransferKind::Immediate && (mine.contains(&record.payer) || mine.contains(&record.payee)) {
         return Err(ProposalError::NothingToAnswer);
     }
     let action = allowed(&record, mine, answer).ok_or(ProposalError::Forbidden)?;
-    match settle(posting, ledger, id, action, reason).await? {
-        Ok(_) => transfer(db, ledger, id).await?.ok_or(ProposalError::NotFound),
+    let done = match answer {
+        Answer::Accept => Done::TransferAccepted,
+        Answer::Reject => Done::TransferRejected,
+        Answer::Cancel => Done::TransferCancelled,
+    };
+    let amount = format!("{} {}", ledger.unit.format(record.amount), ledger.unit.code());
+    let told = Act::by(by, done).saying(amount.as_str());
+    match settle(posting, ledger.id, id, action, reason, &told).await? {
+        Ok(_) => transfer(db, ledger.id, id).await?.ok_or(ProposalError::NotFound),
         Err(rejection @ (Rejection::FloorExceeded { .. } | Rejection::CeilingExceeded { .. })) => {
             let back = if record.kind == TransferKind::Hold { Action::Release } else { Action::Withdraw };
-            match settle(posting, ledger, id, back, limit_reason(rejection)).await? {
+            let told = Act::by(by, Done::TransferStopped).saying(amount);
+            let told = Act { who: Who::Nobody, ..told };
+            match settle(posting, ledger.id, id, back, limit_reason(rejection), &told).await? {
                 Ok(_) => Err(ProposalError::Cancelled(rejection)),
                 // Somebody else was faster; what they did is the reason.
                 Err(other) => Err(ProposalError::Rejected(other)),
@@ -227,9 +260,10 @@ async fn settle(
     transfer: TransferId,
     action: Action,
     memo: &str,
+    told: &Act,
 ) -> Result<Outcome, PostingError> {
     let command = Command::Settle(Settle { transfer, action, memo: Memo::NONE });
-    posting.submit_one(ledger, Group::of(command, memo)).await
+    posting.submit_one(ledger, Entry::new(command, memo).telling(vec![told.beside()]).into()).await
 }
 
 /// The action that an answer means, if it is theirs to give: accepting and rejecting is the receiver's, cancelling the initiator's.

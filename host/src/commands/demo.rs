@@ -82,20 +82,25 @@ async fn admit(app: &App, place: usize, member: &(&str, &str, &str, &str, &str))
 }
 
 async fn trade(app: &App, from: &Entity, to: &Entity, amount: &str, what: &str, accepted: bool) -> anyhow::Result<()> {
-    let ledger = app.ledger.id;
     let proposal = Proposal {
-        initiator: from.account,
-        receiver: to.account,
+        initiator: from.into(),
+        receiver: to.into(),
         direction: Direction::Out,
         amount: money(app, amount)?,
         description: what.into(),
         key: None,
     };
-    let (transfer, _) = accounts::propose(&app.posting, ledger, &proposal).await?;
+    let (transfer, _) = accounts::propose(&app.posting, &app.ledger, &proposal).await?;
     if accepted {
-        let mine = &[to.account];
-        let reply = Reply { transfer: transfer.id, mine, answer: Answer::Accept, reason: "", limit_reason: |_| "" };
-        accounts::act(&app.db, &app.posting, ledger, reply).await?;
+        let reply = Reply {
+            by: to.person,
+            transfer: transfer.id,
+            mine: &[to.account],
+            answer: Answer::Accept,
+            reason: "",
+            limit_reason: |_| "",
+        };
+        accounts::act(&app.db, &app.posting, &app.ledger, reply).await?;
     }
     let state = if accepted { "completed" } else { "proposed " };
     println!("{state} {} pays {} {amount}: {what}", from.details.name, to.details.name);

@@ -6,6 +6,7 @@ use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use hesabu::accounts::{self, Form, ImportError, Keys, Placed, Reading, Refusal, Row};
 use hesabu::app::App;
+use hesabu::audit::{self, Act, Action, Who};
 use hesabu::config::Config;
 use std::fs::File;
 use std::io::{IsTerminal, Read};
@@ -83,6 +84,8 @@ async fn run(app: &App, import: Import) -> anyhow::Result<Counts> {
         error => error.into(),
     })?;
     let mut report = Report::to(refused, reading.form())?;
+    let act = Act { who: Who::Nobody, ..Act::by(Keys::OPERATOR, Action::TransfersSent) }.as_administrator();
+    audit::log(&app.db, &act.saying("a file of transfers, by hesabu import")).await?;
     let stop = signal_to_stop();
     tokio::pin!(stop);
     loop {
@@ -95,7 +98,7 @@ async fn run(app: &App, import: Import) -> anyhow::Result<Counts> {
             return report.end();
         }
         let form = reading.form();
-        let each = accounts::post_rows(&app.posting, app.ledger.id, form, &rows).await;
+        let each = accounts::post_rows(&app.posting, &app.ledger, form, &rows).await;
         report.add(form, &rows, &each.with_context(|| report.so_far())?)?;
     }
 }

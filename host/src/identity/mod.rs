@@ -133,7 +133,7 @@ impl Identity {
 }
 
 /// What an address is found by: people type theirs in any case.
-fn email_key(email: &str) -> String {
+pub fn email_key(email: &str) -> String {
     email.to_lowercase()
 }
 

@@ -1,5 +1,6 @@
 //! Who has which account number. It never changes once it is given: what was found is remembered, and true for every host.
 
+use super::Entity;
 use crate::store::{Db, Error, Lookup, Question, Row, Value};
 use ledger_core::AccountId;
 use std::collections::HashMap;
@@ -14,6 +15,12 @@ pub struct Holder {
     pub person: u128,
     /// Its account.
     pub account: AccountId,
+}
+
+impl From<&Entity> for Holder {
+    fn from(entity: &Entity) -> Holder {
+        Holder { number: entity.account_number.clone(), person: entity.person, account: entity.account }
+    }
 }
 
 /// Ends with the column of their numbers.

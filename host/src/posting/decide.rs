@@ -1,5 +1,6 @@
 //! One batch: load, ask the component, and work out what to write. Writing is in `bulk`, who waits in `lane`.
 
+use super::beside::tell;
 use super::bulk::{Head, Right, Write};
 use super::history::Step;
 use super::idempotency::Kept;
@@ -12,6 +13,7 @@ use super::resident::{ById, Mark, Resident, Slice, Undo};
 use super::rows::{AccountRow, Appended, TransferRow};
 use super::{Entry, Failure};
 use crate::engine::{Engine, Posted};
+use crate::store::Rows;
 use ledger_core::{Command, Item, LedgerId, Outcome, Receipt, Timestamp, TransferId, TransferReceipt, Verdict, codec};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
@@ -114,6 +116,7 @@ pub(super) async fn decide(
         body: Some(body),
         counts: changes.counts(),
         appended: changes.appended,
+        beside: changes.beside,
         settled: changes.settled,
         behind,
         began: Instant::now(),
@@ -181,6 +184,8 @@ struct Changes {
     /// What the journal keeps: whole groups, those that were accepted and those whose refusal must be remembered.
     journaled: Vec<(Item, Verdict)>,
     appended: Vec<Appended>,
+    /// What is told about them in others' tables.
+    beside: Vec<Rows>,
     /// Rows of earlier batches, and the rows of this one that settle them.
     settled: Vec<(i64, i64)>,
     /// Accounts that were opened, limited, frozen or closed: their rows are written at once, so that only transfers follow.
@@ -201,6 +206,7 @@ impl Changes {
             accepted: vec![],
             journaled: vec![],
             appended: vec![],
+            beside: vec![],
             settled: vec![],
             governed: vec![],
             recent: vec![],
@@ -303,6 +309,7 @@ impl Changes {
         if !entry.minted || step != Step::Immediate {
             self.recent.push(TransferRow { transfer, position: settles.unwrap_or(position) });
         }
+        tell(&mut self.beside, &entry.beside, transfer.id, now);
         let memo = entry.memo.clone();
         self.appended.push(Appended {
             position,

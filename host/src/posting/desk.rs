@@ -306,6 +306,7 @@ impl Desk {
             appended: vec![],
             settled: vec![],
             counts: [0; 3],
+            beside: vec![],
             behind,
             began: Instant::now(),
         }

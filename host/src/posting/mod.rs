@@ -21,6 +21,8 @@
 //! - Nobody is answered before the commit. When a commit's fate is unknown, the hash of its journal record tells, as soon as the
 //!   database can be asked; a caller that cannot wait so long is told that posting is not available, and its key is good for a retry.
 
+mod group; // what is handed in
+mod beside; // what is told about it in others' tables
 mod lane; // gather, retry, answer
 mod load; // what a batch is decided against
 mod decide; // what a batch changes
@@ -47,6 +49,9 @@ mod ledgers; // which ledgers there are
 mod health; // the invariants, computed live
 mod verify; // the proof: replay of the journal
 
+pub use beside::{Beside, Told};
+pub(crate) use group::memo_digest;
+pub use group::{Entry, Group, key};
 pub use health::{Check, Health, health};
 pub use history::Step;
 pub use ledgers::{Ledger, ensure_ledger, ledgers};
@@ -58,8 +63,7 @@ use crate::store::{self, Db, Statement, Tx};
 use desk::Desk;
 use durable::Seen;
 use lane::Lane;
-use ledger_core::{Account, AccountId, Command, Key, LedgerId, Memo, Outcome, Timestamp, Transfer, TransferId};
-use sha2::{Digest, Sha256};
+use ledger_core::{Account, AccountId, Command, LedgerId, Outcome, Timestamp, Transfer, TransferId};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::oneshot;
@@ -86,28 +90,6 @@ struct Inner {
     tasks: TaskTracker,
 }
 
-/// Commands that succeed or fail together, and what else must become durable with them.
-#[derive(Clone, Debug, Default)]
-pub struct Group {
-    /// In order; each sees what the ones before it did.
-    pub entries: Vec<Entry>,
-    /// Run in the same transaction if the group is accepted, and only when it is new: a retry does not run them again.
-    pub companions: Vec<Statement>,
-}
-
-/// A command with what the host stores beside it.
-#[derive(Clone, Debug)]
-pub struct Entry {
-    /// What to decide.
-    pub command: Command,
-    /// Description or reason. [`Entry::new`] puts its digest into the command.
-    memo: String,
-    /// The transfer that the command begins gets an id from the lane.
-    minted: bool,
-    /// Succeeds or fails together with the next.
-    linked: bool,
-}
-
 /// Why a group got no answer. Nothing of it happened, except where noted.
 #[derive(thiserror::Error, Clone, PartialEq, Eq, Debug)]
 pub enum PostingError {
@@ -127,89 +109,6 @@ pub enum PostingError {
     /// There is no such ledger.
     #[error("no such ledger")]
     NoLedger,
-}
-
-impl Entry {
-    /// A command with its text. The text's digest becomes part of the command, and so of the journal.
-    pub fn new(command: Command, memo: &str) -> Entry {
-        let digest = memo_digest(memo);
-        let command = match command {
-            Command::Create(create) => Command::Create(ledger_core::Create { memo: digest, ..create }),
-            Command::Settle(settle) => Command::Settle(ledger_core::Settle { memo: digest, ..settle }),
-            account @ (Command::OpenAccount(_)
-            | Command::SetLimits(_)
-            | Command::SetStatus(_)
-            | Command::SetWindow(_)) => account,
-        };
-        Entry { command, memo: memo.to_owned(), minted: false, linked: false }
-    }
-
-    /// The same, safe to retry: whoever sends `key` again gets the first answer again.
-    #[must_use]
-    pub fn with_key(mut self, key: Option<Key>) -> Entry {
-        if let Command::Create(create) = &mut self.command {
-            create.key = key;
-        }
-        self
-    }
-
-    /// The same, whose transfer gets its id when it is decided, in the order of all transfers; the receipt tells it. This is the
-    /// fastest. The id in the command is ignored.
-    #[must_use]
-    pub fn minted(self) -> Entry {
-        Entry { minted: true, ..self }
-    }
-
-    /// The id that somebody else gave to the transfer that this begins.
-    fn given_id(&self) -> Option<TransferId> {
-        match &self.command {
-            Command::Create(create) if !self.minted => Some(create.id),
-            _ => None,
-        }
-    }
-
-    /// The same, which succeeds or fails together with the entry after it.
-    #[must_use]
-    pub fn linked(self) -> Entry {
-        Entry { linked: true, ..self }
-    }
-}
-
-/// The key `text` as sent by `sender`: the same text of somebody else is another key.
-pub fn key(sender: u128, text: &str) -> Key {
-    let mut hasher = Sha256::new();
-    hasher.update(sender.to_be_bytes());
-    hasher.update(text.as_bytes());
-    Key(first_128(&hasher.finalize()))
-}
-
-/// First 128 bits of the SHA-256 of a text; nothing for no text.
-pub(crate) fn memo_digest(memo: &str) -> Memo {
-    if memo.is_empty() { Memo::NONE } else { Memo(first_128(&Sha256::digest(memo.as_bytes()))) }
-}
-
-fn first_128(digest: &[u8]) -> u128 {
-    u128::from_be_bytes(*digest.first_chunk().expect("SHA-256 has 32 bytes"))
-}
-
-impl Group {
-    /// One command alone.
-    pub fn of(command: Command, memo: &str) -> Group {
-        Group::from(Entry::new(command, memo))
-    }
-
-    /// With statements that become durable together with it.
-    #[must_use]
-    pub fn with(mut self, companions: Vec<Statement>) -> Group {
-        self.companions = companions;
-        self
-    }
-}
-
-impl From<Entry> for Group {
-    fn from(entry: Entry) -> Group {
-        Group { entries: vec![entry], companions: vec![] }
-    }
 }
 
 impl Posting {

@@ -27,7 +27,7 @@ pub use lookup::{Lookup, Question};
 pub use open::migrate;
 pub use row::Row;
 pub use scan::Scanned;
-pub use value::{Statement, Value};
+pub use value::{Rows, Statement, Value};
 
 use sqlx::pool::PoolConnection;
 use sqlx::{AssertSqlSafe, PgConnection, PgPool, Postgres, SqlSafeStr, SqlStr, Sqlite, SqliteConnection, SqlitePool};
@@ -334,6 +334,9 @@ impl Tx {
         tail: &'static str,
     ) -> Result<(), Error> {
         let mut connection = self.connection()?;
+        if let Connection::Here(tx) = connection {
+            return tx.insert(head, width, &rows, tail);
+        }
         for chunk in rows.chunks(VALUES_MAX / width * width) {
             let mut sql = String::from(head);
             for row in 0..chunk.len() / width {

@@ -30,6 +30,17 @@ pub struct Statement {
     pub values: Vec<Value>,
 }
 
+/// Rows of one table, to be inserted later.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rows {
+    /// The statement without its rows: `insert into … (…) values`.
+    pub head: &'static str,
+    /// Values of a row.
+    pub width: usize,
+    /// Row after row.
+    pub values: Vec<Value>,
+}
+
 impl From<i64> for Value {
     fn from(value: i64) -> Value {
         Value::Int(Some(value))

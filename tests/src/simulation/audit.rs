@@ -7,7 +7,7 @@ use super::claims::{Attempt, Claims};
 use super::request::{Part, is_group, resolved};
 use crate::model::Model;
 use hesabu::posting::Extent;
-use hesabu::store::Db;
+use hesabu::store::{Db, Row};
 use ledger_core::{
     Account, AccountId, Command, Item, Key, LedgerId, Outcome, Receipt, Rejection, Timestamp, TransferId,
     TransferReceipt, TransferState, Verdict, codec,
@@ -28,6 +28,8 @@ pub(super) struct Audit {
     /// Transfers that began, in order.
     pub(super) begun: Vec<TransferId>,
     position: i64,
+    /// The steps of all transfers, which are told about in a table of somebody else's: transfer and time, in order.
+    steps: Vec<(u128, i64)>,
 }
 
 /// The ledger after a group.
@@ -82,6 +84,7 @@ impl Audit {
             claims: Claims::default(),
             begun: vec![],
             position: 0,
+            steps: vec![],
         }
     }
 
@@ -123,6 +126,17 @@ impl Audit {
         }
     }
 
+    /// Asserts that each step of a transfer is told about, once, with the transfer's id and the time.
+    pub(super) async fn everything_is_told(&self, db: &Db) {
+        let rows = db.fetch_all("select subject_id, at from act", vec![]).await.expect("the database answers");
+        let told = |row: &Row| (row.id("subject_id").expect("an id"), row.int("at").expect("a time"));
+        let mut told: Vec<(u128, i64)> = rows.iter().map(told).collect();
+        let mut steps = self.steps.clone();
+        told.sort_unstable();
+        steps.sort_unstable();
+        assert_eq!(told, steps, "what is told about transfers is not what happened");
+    }
+
     fn record(&mut self, seq: i64, at: Timestamp, entries: &[(Item, Verdict)]) {
         assert!(at >= self.last().at, "the time of the ledger went back, from {:?} to {at:?}", self.last().at);
         for group in entries.split_inclusive(|(item, _)| !item.linked) {
@@ -137,6 +151,7 @@ impl Audit {
                 self.key_happens_once(item, outcome);
                 if let Ok(Receipt::Transfer(receipt)) = outcome {
                     self.step(&mut extents, item, receipt);
+                    self.steps.push((receipt.transfer.id.0, at.0));
                 }
             }
             let accounts = model.accounts().into_iter().map(|account| (account.id, account)).collect();

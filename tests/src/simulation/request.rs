@@ -1,6 +1,7 @@
 //! What clients ask for: drawn at random, from what was asked before.
 
 use super::random::Random;
+use hesabu::audit::{Act, Action as Done};
 use hesabu::posting::{self, Entry, Group};
 use hesabu::store::Statement;
 use ledger_core::{
@@ -112,7 +113,14 @@ pub(super) fn is_group(group: &[Part], items: &[Item]) -> bool {
 
 impl Part {
     pub(super) fn of(command: Command, text: &str) -> Part {
-        Part { entry: Entry::new(command, text), text: text.to_owned(), minted: false, linked: false }
+        let entry = Entry::new(command, text);
+        let entry = match command {
+            Command::Create(_) | Command::Settle(_) => {
+                entry.telling(vec![Act::by(SENDER, Done::TransferProposed).beside()])
+            }
+            _ => entry,
+        };
+        Part { entry, text: text.to_owned(), minted: false, linked: false }
     }
 
     /// The same, whose transfer gets its id from the lane.

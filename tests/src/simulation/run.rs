@@ -413,6 +413,7 @@ impl<'s> Simulation<'s> {
         // Expiry is the surfaces' to see to.
         let health = posting::health(db, self.ledger, Timestamp(i64::MIN)).await.expect("health is told");
         assert!(health.is_sound(), "{health:?}");
+        self.audit.everything_is_told(db).await;
         let happened = self.audit.happened();
         let expected: BTreeSet<&str> =
             happened.iter().filter_map(|number| self.requests[*number].companion.as_deref()).collect();

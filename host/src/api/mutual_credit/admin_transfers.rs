@@ -19,8 +19,6 @@ use ledger_core::{AccountId, TransferId, TransferKind, Unit};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 pub(super) fn router() -> Router<App> {
     Router::new().route("/admin/transfers", post(transfer).get(list)).route("/admin/transfers/{id}", get(read))
@@ -72,8 +70,8 @@ async fn transfer(
         return Err(Problem::invalid("Please provide valid inputs."));
     };
     let [payer, payee] = holders(&app, [payer, payee]).await?;
-    let made = accounts::Immediate { payer: payer.account, payee: payee.account, amount, key: key.of(session) };
-    let made = accounts::transfer_at_once(&app.posting, app.ledger.id, made, &description).await?;
+    let made = accounts::Immediate { by: session.person, payer, payee, amount, key: key.of(session) };
+    let made = accounts::transfer_at_once(&app.posting, &app.ledger, &made, &description).await?;
     let (id, repeated) =
         made.map_err(|rejection| Problem::Refused(rejection, Stage::Begin, app.ledger.unit.clone()))?;
     let record = accounts::transfer(&app.db, app.ledger.id, id).await?.ok_or_else(lost)?;
@@ -107,8 +105,8 @@ async fn list(
     let page = query.page()?;
     let mut faults = Faults::default();
     let mut filter = TransferFilter {
-        from: moment(&query, "date_from", &mut faults),
-        to: moment(&query, "date_to", &mut faults),
+        from: faults.moment(&query, "date_from"),
+        to: faults.moment(&query, "date_to"),
         ..TransferFilter::default()
     };
     for word in query.get("status").unwrap_or_default().split(',').filter(|word| !word.is_empty()) {
@@ -127,20 +125,6 @@ async fn list(
     }
     let (records, total) = accounts::ledger_page(&app.db, app.ledger.id, &filter, page.offset(), page.size).await?;
     Ok(page.of(views(&app, records).await?, total))
-}
-
-/// A point in time in the query: RFC 3339, or seconds since the epoch.
-fn moment(query: &Query, name: &str, faults: &mut Faults) -> Option<i64> {
-    let text = query.get(name)?;
-    let instant = match text.parse() {
-        Ok(seconds) => OffsetDateTime::from_unix_timestamp(seconds).ok(),
-        Err(_) => OffsetDateTime::parse(text, &Rfc3339).ok(),
-    };
-    let microseconds = instant.and_then(|instant| i64::try_from(instant.unix_timestamp_nanos() / 1_000).ok());
-    if microseconds.is_none() {
-        faults.add(format!("{name} must be a date and time such as 2026-11-23T12:00:00Z."));
-    }
-    microseconds
 }
 
 async fn views(app: &App, records: Vec<TransferRecord>) -> Result<Vec<AdminTransferView>, Problem> {

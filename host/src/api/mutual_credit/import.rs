@@ -5,6 +5,7 @@ use super::extract::{Administrator, Query, read};
 use super::problem::{Message, Problem};
 use crate::accounts::{self, Keys, Placed, Reading, Refusal, Row, is_key};
 use crate::app::App;
+use crate::audit::{self, Act, Action};
 use crate::error::Error;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -88,6 +89,8 @@ async fn import(
         (Pieces { pieces: file, rest: Bytes::new(), ended: false }, Keys { sender: session.person, prefix });
     let reading = Reading::of(file, app.ledger.unit.clone(), keys).await;
     let reading = reading.map_err(|error| Problem::invalid(format!("Please provide valid inputs: {error}.")))?;
+    let act = Act::by(session.person, Action::TransfersSent).as_administrator();
+    audit::log(&app.db, &act.saying("a file of transfers")).await?;
     let (lines, body) = Channel::<Bytes, Infallible>::new(PARTS_MAX);
     tokio::spawn(async move {
         post_all(&app, reading, lines).await;
@@ -126,7 +129,7 @@ async fn next(app: &App, reading: &mut Reading, progress: &mut Progress) -> Resu
         progress.finished = Some(true);
         return Ok(vec![]);
     }
-    let each = accounts::post_rows(&app.posting, app.ledger.id, reading.form(), &rows).await;
+    let each = accounts::post_rows(&app.posting, &app.ledger, reading.form(), &rows).await;
     let each = each.map_err(|error| error.to_string())?;
     Ok(rows.iter().zip(each).fold(vec![], |lines, (row, outcome)| count(app, progress, lines, row, outcome)))
 }

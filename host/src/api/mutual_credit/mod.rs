@@ -20,6 +20,7 @@ mod import; // POST /transfers/import
 mod balance; // GET /balance
 mod admin_entities; // GET /admin/entities, GET, PATCH /admin/entities/{id}
 mod admin_transfers; // POST, GET /admin/transfers, GET /admin/transfers/{id}
+mod admin_logs; // GET /admin/logs
 mod admin_ledger; // GET /admin/ledger/health
 
 use crate::app::App;
@@ -42,6 +43,7 @@ pub(super) fn router(app: App) -> Router<App> {
         .merge(balance::router())
         .merge(admin_entities::router())
         .merge(admin_transfers::router())
+        .merge(admin_logs::router())
         .merge(admin_ledger::router())
         .fallback(no_such_route)
         .method_not_allowed_fallback(no_such_method)

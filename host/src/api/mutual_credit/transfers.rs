@@ -63,13 +63,6 @@ struct PreviewView {
     amount: Box<RawValue>,
 }
 
-/// A request with its parties looked up.
-struct Parsed {
-    proposal: Proposal,
-    from: String,
-    to: String,
-}
-
 /// Proposes a transfer, which the receiver has to accept. `out` reserves the initiator's headroom until then; `in`
 /// reserves nothing. With an `Idempotency-Key`, sending it again gives the first answer again.
 async fn propose(
@@ -78,9 +71,10 @@ async fn propose(
     key: IdempotencyKey,
     Body(request): Body<ProposalRequest>,
 ) -> Result<impl IntoResponse, Problem> {
-    let Parsed { proposal, from, to } = parse(&app, session, request, key.of(session)).await?;
-    let proposed = accounts::propose(&app.posting, app.ledger.id, &proposal).await;
+    let proposal = parse(&app, session, request, key.of(session)).await?;
+    let proposed = accounts::propose(&app.posting, &app.ledger, &proposal).await;
     let (transfer, repeated) = proposed.map_err(|error| problem(&app, error, Stage::Begin))?;
+    let [from, to] = proposal.sides().map(|side| side.number.clone());
     let data = TransferInitiated {
         id: id_text(transfer.id.0),
         from,
@@ -99,14 +93,15 @@ async fn preview(
     Member(session): Member,
     Body(request): Body<ProposalRequest>,
 ) -> Result<Data<PreviewView>, Problem> {
-    let Parsed { proposal, from, to } = parse(&app, session, request, None).await?;
+    let proposal = parse(&app, session, request, None).await?;
     let previewed = accounts::preview(&app.posting, app.ledger.id, &proposal).await;
     previewed.map_err(|error| problem(&app, error, Stage::Begin))?;
     let amount = number(proposal.amount, &app.ledger.unit);
+    let [from, to] = proposal.sides().map(|side| side.number.clone());
     Ok(Data { data: PreviewView { would_be_accepted: true, from, to, amount } })
 }
 
-async fn parse(app: &App, session: Session, request: ProposalRequest, key: Option<Key>) -> Result<Parsed, Problem> {
+async fn parse(app: &App, session: Session, request: ProposalRequest, key: Option<Key>) -> Result<Proposal, Problem> {
     let mut faults = Faults::default();
     let direction = faults.required("transfer", request.transfer).and_then(|word| match word.as_str() {
         "in" => Some(Direction::In),
@@ -129,22 +124,7 @@ async fn parse(app: &App, session: Session, request: ProposalRequest, key: Optio
     if initiator.person != session.person {
         return Err(Error::Forbidden.into());
     }
-    let (from, to) = match direction {
-        Direction::Out => (&initiator, &receiver),
-        Direction::In => (&receiver, &initiator),
-    };
-    Ok(Parsed {
-        from: from.number.clone(),
-        to: to.number.clone(),
-        proposal: Proposal {
-            initiator: initiator.account,
-            receiver: receiver.account,
-            direction,
-            amount,
-            description,
-            key,
-        },
-    })
+    Ok(Proposal { initiator, receiver, direction, amount, description, key })
 }
 
 /// Who has these account numbers.
@@ -185,8 +165,8 @@ async fn answer(
     // An acceptance has no reason for a cancellation.
     let reason = if answer == Answer::Accept { "" } else { &reason };
     let mine = parties::accounts_of(&app.db, session.person).await?;
-    let reply = Reply { transfer: TransferId(id), mine: &mine, answer, reason, limit_reason };
-    let answered = accounts::act(&app.db, &app.posting, app.ledger.id, reply).await;
+    let reply = Reply { by: session.person, transfer: TransferId(id), mine: &mine, answer, reason, limit_reason };
+    let answered = accounts::act(&app.db, &app.posting, &app.ledger, reply).await;
     let record = answered.map_err(|error| problem(&app, error, Stage::Settle))?;
     let viewer = if mine.contains(&record.payer) { record.payer } else { record.payee };
     let view = TransferView::list(&app, viewer, vec![record]).await?.pop();

@@ -12,7 +12,7 @@ pub(super) use sqlite::HAS_KEY as HAS_KEY_SQLITE;
 use super::journal::Hash;
 use super::resident::{Mark, Slice};
 use super::rows::{AccountRow, Appended};
-use crate::store::{Db, Error, Tx, Value};
+use crate::store::{Db, Error, Rows, Tx, Value};
 use ledger_core::{LedgerId, Timestamp};
 use std::time::Instant;
 
@@ -63,6 +63,8 @@ pub(super) struct Write {
     pub(super) settled: Vec<(i64, i64)>,
     /// How many transfers began, were posted and ended otherwise.
     pub(super) counts: [i64; 3],
+    /// Rows of others' tables (`beside.rs`).
+    pub(super) beside: Vec<Rows>,
     /// Rows that follow, of this batch and earlier ones.
     pub(super) behind: Slice,
     /// Before it was sent: the lease that it renews lasts from here at least.

@@ -4,7 +4,7 @@
 use super::{LEASE, Right, Write, Written, account_numbers, head_values};
 use crate::posting::keys::KeySlice;
 use crate::posting::rows::Appended;
-use crate::store::{Bulk, Column, Db, Error, PackedRows, Row, Tx, Value};
+use crate::store::{Bulk, Column, Db, Error, PackedRows, Row, Rows, Tx, Value};
 use const_format::{formatcp, str_replace};
 
 /// The time by the database's clock when the statement came, in microseconds. After waiting for a lock it is a little old, and then
@@ -121,6 +121,8 @@ pub(in crate::posting) struct Packed {
     statement: Bulk,
     /// Rows of `transfer` that are not in the statement.
     copied: Option<PackedRows>,
+    /// Rows of others' tables.
+    beside: Vec<Rows>,
 }
 
 impl Packed {
@@ -129,10 +131,10 @@ impl Packed {
         if let ([row], true) = (&write.appended[..], only_adds(write)) {
             let mut values = values(write);
             values.extend(row_values(row));
-            return Ok(Packed { statement: Bulk::new(WRITE_ONE, values, vec![])?, copied: None });
+            return Ok(Packed::new(Bulk::new(WRITE_ONE, values, vec![])?, None, write));
         }
         let columns = columns(write, &write.appended);
-        Ok(Packed { statement: Bulk::new(statement(write), values(write), columns)?, copied: None })
+        Ok(Packed::new(Bulk::new(statement(write), values(write), columns)?, None, write))
     }
 
     /// The same, or when there are many rows to be added, these beside it.
@@ -141,12 +143,16 @@ impl Packed {
             return Packed::whole(write);
         }
         let statement = Bulk::new(statement(write), values(write), columns(write, &[]))?;
-        Ok(Packed { statement, copied: Some(rows(write)) })
+        Ok(Packed::new(statement, Some(rows(write)), write))
+    }
+
+    fn new(statement: Bulk, copied: Option<PackedRows>, write: &Write) -> Packed {
+        Packed { statement, copied, beside: write.beside.clone() }
     }
 }
 
 pub(super) async fn write_alone(db: &Db, packed: Packed) -> Result<Option<Written>, Error> {
-    if packed.copied.is_none() {
+    if packed.copied.is_none() && packed.beside.is_empty() {
         return written(&db.bulk(packed.statement).await?);
     }
     let db = db.clone();
@@ -163,12 +169,16 @@ pub(super) async fn write_alone(db: &Db, packed: Packed) -> Result<Option<Writte
 }
 
 /// Writes in this transaction. Must not be cancelled, unless it is all in one statement.
-pub(super) async fn write(tx: &mut Tx, Packed { statement, copied }: Packed) -> Result<Option<Written>, Error> {
-    let written = written(&tx.bulk(statement).await?)?;
-    if let (Some(rows), Some(_)) = (copied, &written) {
+pub(super) async fn write(tx: &mut Tx, packed: Packed) -> Result<Option<Written>, Error> {
+    let Packed { statement, copied, beside } = packed;
+    let Some(written) = written(&tx.bulk(statement).await?)? else { return Ok(None) };
+    if let Some(rows) = copied {
         tx.copy(COPY, rows).await?;
     }
-    Ok(written)
+    for Rows { head, width, values } in beside {
+        tx.insert(head, width, values, "").await?;
+    }
+    Ok(Some(written))
 }
 
 /// The rows of `transfer`, for [`COPY`].

@@ -22,6 +22,9 @@ pub(super) fn write(tx: &mut HereTx, write: &Write) -> Result<Option<Written>, E
     settle(tx, &write.settled)?;
     accounts(tx, write.ledger, &write.behind.accounts)?;
     keys(tx, write.ledger, &write.behind.keys)?;
+    for rows in &write.beside {
+        tx.insert(rows.head, rows.width, &rows.values, "")?;
+    }
     Ok(Some(Written { wanted: false }))
 }
 

@@ -60,7 +60,7 @@ impl Collection {
         let Some((command, verdict)) = refusal else { return self.add(draw, &kept) };
         // Both are canonical, so that where one ends and the other begins is told by themselves.
         let digest = Sha256::new().chain_update(command).chain_update(verdict).finalize();
-        let [digest_high, digest_low] = halves(crate::posting::first_128(&digest));
+        let [digest_high, digest_low] = halves(crate::posting::group::first_128(&digest));
         let [a, b, c, d, e] = kept;
         self.add(draw, &[a, b, c, d, e, digest_high, digest_low]);
     }

@@ -10,3 +10,4 @@ mod batch_bytes; // the same in the compact form
 mod batch_killed; // of each all or nothing
 mod backpressure; // more than can wait
 mod import; // rows of a file, as they come
+mod logs; // who did what, and when

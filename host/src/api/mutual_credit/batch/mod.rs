@@ -10,6 +10,7 @@ use super::extract::{Anybody, IdempotencyKey, read};
 use super::problem::Problem;
 use crate::accounts::{self, Decided, Mode, ORDERS_MAX, Order, Refusal, Sender};
 use crate::app::App;
+use crate::audit::{self, Act, Action};
 use crate::error::Error;
 use crate::identity::Session;
 use axum::body::{Body, HttpBody};
@@ -74,7 +75,11 @@ async fn batch(
         false => json::parse(&bytes, &origin, unit)?,
     };
     let (sender, count) = (sender(session), orders.len());
-    let decided = accounts::place(&app.posting, app.ledger.id, sender, mode, orders).await?;
+    if sender == Sender::Administrator {
+        let act = Act::by(session.person, Action::TransfersSent).as_administrator();
+        audit::log(&app.db, &act.saying(format!("a batch of {count} transfers"))).await?;
+    }
+    let decided = accounts::place(&app.posting, &app.ledger, sender, mode, orders).await?;
     match is_binary {
         true => Ok(binary::answer(&decided, count)),
         false => json::answer(decided, sender, unit),

@@ -1,0 +1,48 @@
+//! Rows of others' tables that become durable with a transfer: what is told about it, and who did it. They are written in the same
+//! transaction as the batch, those of all its transfers together. What may fail is a companion (`Group::companions`), and costs more.
+
+use crate::store::{Rows, Value};
+use ledger_core::{Timestamp, TransferId};
+
+/// A row that is written if the transfer of its entry is, and only when that is new: a retry does not write it again.
+///
+/// Nothing may stand in its way, neither a constraint nor a reference: the whole batch would fail with it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Beside {
+    /// The statement without its rows: `insert into … (…) values`.
+    pub head: &'static str,
+    /// The row.
+    pub values: Vec<Told>,
+}
+
+/// A value of a row that is written beside a transfer.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Told {
+    /// Known before.
+    Value(Value),
+    /// The id of the transfer, which it may get only when it is decided.
+    Transfer,
+    /// The ledger's time of the batch, in microseconds since the epoch.
+    At,
+}
+
+impl<V: Into<Value>> From<V> for Told {
+    fn from(value: V) -> Told {
+        Told::Value(value.into())
+    }
+}
+
+/// Adds what is told beside this transfer to the rows of its batch.
+pub(super) fn tell(rows: &mut Vec<Rows>, beside: &[Beside], transfer: TransferId, at: Timestamp) {
+    for Beside { head, values } in beside {
+        let place = rows.iter().position(|rows| rows.head == *head).unwrap_or_else(|| {
+            rows.push(Rows { head, width: values.len(), values: vec![] });
+            rows.len() - 1
+        });
+        rows[place].values.extend(values.iter().map(|value| match value {
+            Told::Value(value) => value.clone(),
+            Told::Transfer => transfer.0.into(),
+            Told::At => at.0.into(),
+        }));
+    }
+}

@@ -1,0 +1,24 @@
+-- The action log: who did what and when. Written by host/src/audit in the transaction of the act itself, and never changed or deleted.
+
+create table act (
+    -- Time-ordered: the log is read newest first, and a period of it found, by this alone.
+    act_id          uuid     not null primary key,
+    -- Microseconds since the epoch; of a transfer, the ledger's time.
+    at              bigint   not null,
+    -- Whether it was done as a member or as an administrator.
+    category        text     not null constraint act_category_known check (category in ('user', 'admin')),
+    -- Who. Null: nobody that is known (a login that failed), or the system itself. No reference: nothing may stand in the way of a row
+    -- that is written together with a batch of transfers.
+    person_id       uuid,
+    -- In lower case, what somebody who is not known typed as theirs. Null for everybody else, whose address is with the person.
+    email_key       text,
+    -- A word of host/src/audit, for example 'transfer-proposed'.
+    action          text     not null,
+    -- What it was done to: a transfer, an entity, a person, a tag. Null: themselves.
+    subject_id      uuid,
+    -- For people: what changed from what to what, which amount from whom to whom.
+    detail          text     not null
+);
+
+-- "What has this person done?"
+create index act_person on act (person_id, act_id);
