@@ -6,6 +6,8 @@ mod chain; // walking along an account's past
 mod history; // pages of it
 mod statement; // balances at an instant, and what moved in between
 mod proposals; // propose, accept, reject, cancel
+mod overdue; // proposals that nobody answers
+mod reversal; // taking back what is completed
 mod batch; // many at once
 mod import; // rows of a file
 
@@ -15,9 +17,11 @@ pub use batch::{
 };
 pub use history::{Listing, TransferFilter, TransferRecord, TransferStatus, ledger_page, page, pending, transfer};
 pub use import::{Form, ImportError, Keys, Reading, Row, post_rows};
+pub use overdue::cancel_overdue;
 pub use proposals::{
     Answer, Direction, Immediate, Proposal, ProposalError, Reply, act, preview, propose, transfer_at_once,
 };
+pub use reversal::{Links, Reversal, ReversalError, links, reverse};
 pub use statement::{Movement, Period, Statement, balance_at, statement};
 
 use crate::posting::Posting;

@@ -4,6 +4,7 @@
 //! paid (*in*) is a request: it reserves nothing until the payer accepts.
 
 use super::history::{TransferRecord, transfer};
+use super::reversal::unlink;
 use crate::audit::{Act, Action as Done, Who};
 use crate::mint_id;
 use crate::parties::Holder;
@@ -254,7 +255,7 @@ pub async fn act(
     }
 }
 
-async fn settle(
+pub(super) async fn settle(
     posting: &Posting,
     ledger: LedgerId,
     transfer: TransferId,
@@ -263,7 +264,14 @@ async fn settle(
     told: &Act,
 ) -> Result<Outcome, PostingError> {
     let command = Command::Settle(Settle { transfer, action, memo: Memo::NONE });
-    posting.submit_one(ledger, Entry::new(command, memo).telling(vec![told.beside()]).into()).await
+    let group = Group::from(Entry::new(command, memo).telling(vec![told.beside()]));
+    let group = match action {
+        Action::Capture(_) | Action::Accept => group,
+        Action::Release | Action::Decline | Action::Withdraw | Action::Expire => {
+            group.with(vec![unlink(ledger, transfer)])
+        }
+    };
+    posting.submit_one(ledger, group).await
 }
 
 /// The action that an answer means, if it is theirs to give: accepting and rejecting is the receiver's, cancelling the initiator's.

@@ -47,7 +47,9 @@ pub enum Action {
     TransferMade,
     /// Many transfers were sent at once: logged before they are posted.
     TransfersSent,
-    /// A completed transfer was taken back by a new one.
+    /// One side of a completed transfer proposed to take it back.
+    ReversalProposed,
+    /// An administrator took a completed transfer back, by a new one.
     ReversalMade,
     /// A tag came into the vocabulary.
     TagCreated,
@@ -65,7 +67,7 @@ pub enum Action {
 
 impl Action {
     /// All of them.
-    pub const ALL: [Action; 28] = [
+    pub const ALL: [Action; 29] = [
         Action::AccountCreated,
         Action::LoggedIn,
         Action::LoginFailed,
@@ -87,6 +89,7 @@ impl Action {
         Action::TransferExpired,
         Action::TransferMade,
         Action::TransfersSent,
+        Action::ReversalProposed,
         Action::ReversalMade,
         Action::TagCreated,
         Action::TagChanged,
@@ -120,6 +123,7 @@ impl Action {
             Action::TransferExpired => "transfer-expired",
             Action::TransferMade => "transfer-made",
             Action::TransfersSent => "transfers-sent",
+            Action::ReversalProposed => "reversal-proposed",
             Action::ReversalMade => "reversal-made",
             Action::TagCreated => "tag-created",
             Action::TagChanged => "tag-changed",

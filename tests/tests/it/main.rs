@@ -18,6 +18,7 @@ mod idempotency; // once, whatever happens
 mod shutdown; // nothing is cut off
 mod races; // at the same time
 mod crash; // kill -9
+mod overdue; // proposals that nobody answers
 mod import; // rows of files
 mod simulation; // all of it, from a seed
 mod hosts; // several servers, and a database that goes away

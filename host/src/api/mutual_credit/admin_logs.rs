@@ -111,6 +111,7 @@ const fn words(action: Action, category: Category) -> &'static str {
         Action::TransferExpired => "system cancelled an expired transfer",
         Action::TransferMade => "admin transfer for user",
         Action::TransfersSent => "admin transfers for users",
+        Action::ReversalProposed => "user proposed a transfer reversal",
         Action::ReversalMade => "admin reversed a transfer",
         Action::TagCreated => "admin created a new tag",
         Action::TagChanged => "admin modified a tag",

@@ -7,7 +7,7 @@ use super::problem::{Problem, Stage};
 use super::transfers::{REPLAYED, holders};
 use super::views::status_word;
 use super::writing::{date, number};
-use crate::accounts::{self, TransferFilter, TransferRecord, TransferStatus};
+use crate::accounts::{self, Links, TransferFilter, TransferRecord, TransferStatus};
 use crate::app::App;
 use crate::error::Error;
 use crate::{id_text, parties};
@@ -36,7 +36,7 @@ struct Request {
 /// A transfer as an administrator sees it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct AdminTransferView {
+pub(super) struct AdminTransferView {
     id: String,
     from_account_number: String,
     from_entity_name: String,
@@ -51,6 +51,12 @@ struct AdminTransferView {
     date_proposed: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     date_completed: Option<String>,
+    /// The transfer that this one takes back: an addition to the document, like the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverses: Option<String>,
+    /// The transfer that takes this one back, or will if it is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversed_by: Option<String>,
 }
 
 /// Moves credit between two trading members at once. Their limits hold.
@@ -127,13 +133,20 @@ async fn list(
     Ok(page.of(views(&app, records).await?, total))
 }
 
-async fn views(app: &App, records: Vec<TransferRecord>) -> Result<Vec<AdminTransferView>, Problem> {
+pub(super) async fn views(app: &App, records: Vec<TransferRecord>) -> Result<Vec<AdminTransferView>, Problem> {
     let accounts: Vec<AccountId> = records.iter().flat_map(|record| [record.payer, record.payee]).collect();
     let names = parties::names(&app.db, &accounts).await?;
-    Ok(records.into_iter().map(|record| view(record, &names, &app.ledger.unit)).collect())
+    let links = accounts::links(&app.db, app.ledger.id, records.iter().map(|record| record.id)).await?;
+    let link = |record: &TransferRecord| links.get(&record.id).copied().unwrap_or_default();
+    Ok(records.into_iter().map(|record| view(link(&record), record, &names, &app.ledger.unit)).collect())
 }
 
-fn view(record: TransferRecord, names: &HashMap<AccountId, (String, String)>, unit: &Unit) -> AdminTransferView {
+fn view(
+    link: Links,
+    record: TransferRecord,
+    names: &HashMap<AccountId, (String, String)>,
+    unit: &Unit,
+) -> AdminTransferView {
     let named = |account: AccountId| names.get(&account).cloned().unwrap_or_default();
     let (from_account_number, from_entity_name) = named(record.payer);
     let (to_account_number, to_entity_name) = named(record.payee);
@@ -150,5 +163,7 @@ fn view(record: TransferRecord, names: &HashMap<AccountId, (String, String)>, un
         date_completed: record.settled_at.filter(|_| record.status == TransferStatus::Completed).map(date),
         description: record.description,
         cancellation_reason: record.reason,
+        reverses: link.reverses.map(|id| id_text(id.0)),
+        reversed_by: link.reversed_by.map(|id| id_text(id.0)),
     }
 }

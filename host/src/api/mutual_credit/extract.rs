@@ -14,6 +14,7 @@ use http_body_util::BodyExt;
 use ledger_core::Key;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::net::SocketAddr;
 use uuid::Uuid;
 
@@ -194,9 +195,10 @@ impl IdempotencyKey {
         self.0.as_deref().map(|text| posting::key(session.person, text))
     }
 
-    /// The key of one part of what was sent under this one. No key that somebody sends has U+0000 in it, so it is nobody else's.
-    pub(super) fn part(&self, session: Session, place: usize) -> Option<Key> {
-        self.0.as_deref().map(|text| posting::key(session.person, &format!("{text}\0{place}")))
+    /// The key of one part of what was sent under this one, or of what it was done to. No key that somebody sends has U+0000 in it, so it is
+    /// nobody else's.
+    pub(super) fn part(&self, session: Session, part: impl Display) -> Option<Key> {
+        self.0.as_deref().map(|text| posting::key(session.person, &format!("{text}\0{part}")))
     }
 }
 

@@ -15,6 +15,7 @@ mod passwords; // POST /password-change, /admin/password-change
 mod user; // GET, PATCH /user
 mod user_entities; // GET /user/entities, PATCH /user/entities/{id}
 mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
+mod reversals; // POST /transfers/{id}/reversal, /admin/transfers/{id}/reversal
 mod batch; // POST /transfers/batch
 mod import; // POST /transfers/import
 mod balance; // GET /balance
@@ -38,6 +39,7 @@ pub(super) fn router(app: App) -> Router<App> {
         .merge(user::router())
         .merge(user_entities::router())
         .merge(transfers::router())
+        .merge(reversals::router())
         .merge(batch::router())
         .merge(import::router())
         .merge(balance::router())

@@ -3,7 +3,7 @@
 
 use super::problem::Problem;
 use super::writing::{date, number};
-use crate::accounts::{self, TransferRecord, TransferStatus};
+use crate::accounts::{self, Links, TransferRecord, TransferStatus};
 use crate::app::App;
 use crate::id_text;
 use crate::identity::Person;
@@ -169,6 +169,12 @@ pub(super) struct TransferView {
     date_proposed: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     date_completed: Option<String>,
+    /// The transfer that this one takes back: an addition to the document, like the next.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reverses: Option<String>,
+    /// The transfer that takes this one back, or will if it is accepted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reversed_by: Option<String>,
 }
 
 impl TransferView {
@@ -180,7 +186,11 @@ impl TransferView {
     ) -> Result<Vec<TransferView>, Problem> {
         let others: Vec<AccountId> = records.iter().map(|record| counterparty(record, viewer)).collect();
         let names = parties::names(&app.db, &others).await?;
-        let view = |(record, other)| TransferView::of(record, viewer, other, &names, &app.ledger.unit);
+        let links = accounts::links(&app.db, app.ledger.id, records.iter().map(|record| record.id)).await?;
+        let view = |(record, other): (TransferRecord, AccountId)| {
+            let link = links.get(&record.id).copied().unwrap_or_default();
+            TransferView::of(record, viewer, other, &names, link, &app.ledger.unit)
+        };
         Ok(records.into_iter().zip(others).map(view).collect())
     }
 
@@ -189,6 +199,7 @@ impl TransferView {
         viewer: AccountId,
         other: AccountId,
         names: &HashMap<AccountId, (String, String)>,
+        link: Links,
         unit: &Unit,
     ) -> TransferView {
         let (account_number, entity_name) = names.get(&other).cloned().unwrap_or_default();
@@ -204,6 +215,8 @@ impl TransferView {
             date_completed: record.settled_at.filter(|_| record.status == TransferStatus::Completed).map(date),
             description: record.description,
             cancellation_reason: record.reason,
+            reverses: link.reverses.map(|id| id_text(id.0)),
+            reversed_by: link.reversed_by.map(|id| id_text(id.0)),
         }
     }
 }
