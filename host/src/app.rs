@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// The name of the ledger behind the mutual-credit surface.
-const MUTUAL_CREDIT: &str = "mutual-credit";
+pub const MUTUAL_CREDIT: &str = "mutual-credit";
 
 /// One running server. Clones share everything, and cost nothing: every layer of a route makes one for each request.
 #[derive(Clone)]

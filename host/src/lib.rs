@@ -6,6 +6,7 @@ pub mod posting; // moves money: the path from a command to a durable answer
 pub mod identity; // who somebody is
 pub mod parties; // the entities that trade
 pub mod accounts; // balances, histories, proposals
+pub mod statements; // of account, for who wants to check
 pub mod audit; // who did what, and when
 
 pub mod error; // what can go wrong with a request

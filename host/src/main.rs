@@ -27,6 +27,8 @@ enum Command {
     Migrate,
     /// Prove the books: replay the journal through the component and compare every row
     Verify,
+    /// Print the journal, one record on a line, for checking it or a statement elsewhere
+    Journal,
     /// Administrators
     #[command(subcommand)]
     Admin(Admin),
@@ -65,6 +67,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve => commands::serve(&config).await,
         Command::Migrate => commands::migrate(&config).await,
         Command::Verify => commands::verify(&config, cli.json).await,
+        Command::Journal => commands::journal(&config).await,
         Command::Admin(Admin::Create { email }) => commands::create_administrator(&config, &email).await,
         Command::Demo => commands::demo(&config).await,
         Command::Import(import) => commands::import(&config, import, cli.json).await,

@@ -37,6 +37,8 @@ pub struct Movement {
     pub balance: Amount,
     /// What the transfer is for.
     pub description: String,
+    /// The journal's record that has it.
+    pub record: i64,
 }
 
 /// The period of a statement.
@@ -102,7 +104,7 @@ async fn past(posting: &Posting, ledger: LedgerId, account: AccountId) -> Result
 }
 
 /// What rows say of the movements of the account $2; ends with the column of their positions.
-const MOVEMENTS: &str = "select t.position, t.at, t.transfer_id,
+const MOVEMENTS: &str = "select t.position, t.at, t.transfer_id, t.seq,
         case when t.payer_id = $2 then -t.moved else t.moved end as change,
         case when t.payer_id = $2 then t.payer_balance else t.payee_balance end as balance,
         case when t.payer_id = $2 then t.payee_id else t.payer_id end as counterparty,
@@ -117,5 +119,6 @@ fn movement(row: &Row) -> Result<Movement, Error> {
         change: amount(row, "change")?,
         balance: amount(row, "balance")?,
         description: row.text("description")?,
+        record: row.int("seq")?,
     })
 }

@@ -2,9 +2,11 @@
 
 mod demo;
 mod import;
+mod journal;
 
 pub(crate) use demo::demo;
 pub(crate) use import::{Import, import};
+pub(crate) use journal::journal;
 
 use anyhow::{Context, bail};
 use hesabu::app::{self, App};

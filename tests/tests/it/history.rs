@@ -242,6 +242,7 @@ fn naive_movements(moved: &[(i64, Create, String)], account: AccountId) -> Vec<M
             change: Amount::new(sign * create.amount.minor()).unwrap(),
             balance: Amount::new(balance).unwrap(),
             description: text.clone(),
+            record: 0,
         });
     }
     movements
@@ -270,7 +271,8 @@ async fn compare_statements(
             if page.movements.is_empty() {
                 break;
             }
-            found.extend(page.movements);
+            // Which record has it, the proof tells, and not this list.
+            found.extend(page.movements.into_iter().map(|movement| Movement { record: 0, ..movement }));
             // The long ones differ in nothing but their length.
             if size == 3 && found.len() > 12 {
                 break;

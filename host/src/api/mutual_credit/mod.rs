@@ -18,6 +18,7 @@ mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/p
 mod reversals; // POST /transfers/{id}/reversal, /admin/transfers/{id}/reversal
 mod batch; // POST /transfers/batch
 mod import; // POST /transfers/import
+mod statements; // GET /user/entities/{id}/statement, /admin/entities/{id}/statement
 mod balance; // GET /balance
 mod admin_entities; // GET /admin/entities, GET, PATCH /admin/entities/{id}
 mod admin_transfers; // POST, GET /admin/transfers, GET /admin/transfers/{id}
@@ -42,6 +43,7 @@ pub(super) fn router(app: App) -> Router<App> {
         .merge(reversals::router())
         .merge(batch::router())
         .merge(import::router())
+        .merge(statements::router())
         .merge(balance::router())
         .merge(admin_entities::router())
         .merge(admin_transfers::router())

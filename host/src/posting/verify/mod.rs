@@ -152,7 +152,7 @@ async fn report(
         records,
         steps: steps - ledger.first_position(),
         accounts: i64::try_from(replay.decider.accounts.len())?,
-        head: hash.iter().map(|byte| format!("{byte:02x}")).collect(),
+        head: journal::hash_text(&hash),
         fault,
     })
 }
