@@ -29,6 +29,12 @@ enum Command {
     Verify,
     /// Print the journal, one record on a line, for checking it or a statement elsewhere
     Journal,
+    /// Print the description of an API, OpenAPI 3.1
+    Openapi {
+        /// Which API
+        #[arg(value_enum)]
+        surface: Surface,
+    },
     /// Administrators
     #[command(subcommand)]
     Admin(Admin),
@@ -36,6 +42,12 @@ enum Command {
     Demo,
     /// Make a transfer of every row of a CSV file; running it again does nothing twice
     Import(commands::Import),
+}
+
+/// The APIs of this program.
+#[derive(clap::ValueEnum, Clone, Copy)]
+enum Surface {
+    MutualCredit,
 }
 
 #[derive(Subcommand)]
@@ -67,6 +79,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve => commands::serve(&config).await,
         Command::Migrate => commands::migrate(&config).await,
         Command::Verify => commands::verify(&config, cli.json).await,
+        Command::Openapi { surface: Surface::MutualCredit } => commands::openapi(),
         Command::Journal => commands::journal(&config).await,
         Command::Admin(Admin::Create { email }) => commands::create_administrator(&config, &email).await,
         Command::Demo => commands::demo(&config).await,

@@ -43,6 +43,14 @@ pub fn router(app: App) -> Router {
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
 }
 
+/// The description of the mutual-credit surface, OpenAPI 3.1, as JSON for people to read.
+///
+/// # Errors
+/// Never: it has nothing that is not JSON.
+pub fn mutual_credit_document() -> anyhow::Result<String> {
+    Ok(mutual_credit::document().to_pretty_json()?)
+}
+
 /// A request that takes too long gets 503. What it asked for may happen all the same; a retry with its key is safe.
 async fn in_time(request: Request, next: Next) -> Response {
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;

@@ -156,6 +156,11 @@ pub(crate) async fn verify(config: &Config, json: bool) -> anyhow::Result<ExitCo
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
+pub(crate) fn openapi() -> anyhow::Result<ExitCode> {
+    println!("{}", api::mutual_credit_document()?);
+    Ok(ExitCode::SUCCESS)
+}
+
 /// How far the proof of a ledger is, and how many rows a second it has compared since it began.
 fn progress_text(ledger: &str, done: Progress, elapsed: Duration) -> String {
     let Progress { records, steps, steps_in_all } = done;

@@ -2,19 +2,22 @@
 
 use super::envelope::Data;
 use super::extract::Administrator;
+use super::openapi::ADMINISTRATION;
 use super::problem::Problem;
 use crate::app::App;
 use crate::{posting, system_clock};
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/admin/ledger/health", get(read))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(read))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LedgerHealth)]
 #[serde(rename_all = "camelCase")]
 struct HealthView {
     ledger: String,
@@ -32,7 +35,8 @@ struct HealthView {
     accounts_outside_limits: i64,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = LedgerCheck)]
 struct CheckView {
     rule: &'static str,
     holds: bool,
@@ -40,6 +44,11 @@ struct CheckView {
 }
 
 /// Says whether the books are right, now. `hesabu verify` proves it from the journal.
+#[utoipa::path(
+    get, path = "/admin/ledger/health", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    responses((status = 200, description = "OK", body = Data<HealthView>))
+)]
 async fn read(State(app): State<App>, _administrator: Administrator) -> Result<Data<HealthView>, Problem> {
     let health = posting::health(&app.db, app.ledger.id, system_clock()).await?;
     let sound = health.is_sound();

@@ -3,24 +3,28 @@
 use super::envelope::List;
 use super::extract::{Administrator, Query};
 use super::fields::Faults;
+use super::openapi::{ADMINISTRATION, Dates, Paging};
 use super::problem::Problem;
 use super::writing::date;
 use crate::app::App;
 use crate::audit::{self, ActFilter, Action, Category, LoggedAct};
 use crate::id_text;
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/admin/logs", get(list))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list))
 }
 
 /// An act as administrators see it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Act)]
 #[serde(rename_all = "camelCase")]
 struct ActView {
+    #[schema(format = Uuid)]
     id: String,
     /// Empty when nobody that is known did it.
     #[serde(rename = "userID")]
@@ -28,14 +32,23 @@ struct ActView {
     email: String,
     action: &'static str,
     detail: String,
+    #[schema(pattern = "^(user|admin)$")]
     category: &'static str,
     /// The transfer, entity, user, tag or category that it was done to.
     #[serde(rename = "subjectID", skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid, nullable = false)]
     subject_id: Option<String>,
+    #[schema(format = DateTime)]
     created_at: String,
 }
 
 /// The log, newest first; by address, category (`user`, `admin`), action (its words, or some of them), text of the detail, and period.
+#[utoipa::path(
+    get, path = "/admin/logs", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(("email" = Option<String>, Query, description = "Of the person with this address"), ("category" = Option<String>, Query, description = "user or admin", pattern = "^(user|admin)$"), ("action" = Option<String>, Query, description = "What was done, or some of its words"), ("detail" = Option<String>, Query, description = "Has this text in its detail"), Dates, Paging),
+    responses((status = 200, description = "OK", body = List<ActView>))
+)]
 async fn list(State(app): State<App>, _administrator: Administrator, query: Query) -> Result<List<ActView>, Problem> {
     let page = query.page()?;
     let mut faults = Faults::default();

@@ -3,6 +3,7 @@
 use super::envelope::{Data, List};
 use super::extract::{Administrator, Body, IdempotencyKey, PathId, Query};
 use super::fields::Faults;
+use super::openapi::{ADMINISTRATION, Dates, Id, Paging, RetryKey};
 use super::problem::{Problem, Stage};
 use super::transfers::{REPLAYED, holders};
 use super::views::status_word;
@@ -11,55 +12,78 @@ use crate::accounts::{self, Links, TransferFilter, TransferRecord, TransferStatu
 use crate::app::App;
 use crate::error::Error;
 use crate::{id_text, parties};
-use axum::Router;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::{get, post};
 use ledger_core::{AccountId, TransferId, TransferKind, Unit};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/admin/transfers", post(transfer).get(list)).route("/admin/transfers/{id}", get(read))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(transfer, list)).routes(routes!(read))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AdminTransferRequest)]
 #[serde(deny_unknown_fields)]
 struct Request {
+    #[schema(required = true, nullable = false, example = "7132460355005184")]
     payer: Option<String>,
+    #[schema(required = true, nullable = false, example = "1234567887654321")]
     payee: Option<String>,
+    #[schema(required = true, nullable = false, value_type = f64, exclusive_minimum = 0, multiple_of = 0.01, example = 1.1)]
     amount: Option<Box<RawValue>>,
+    #[schema(max_length = 510)]
     description: Option<String>,
 }
 
 /// A transfer as an administrator sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminTransfer)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AdminTransferView {
+    #[schema(format = Uuid)]
     id: String,
     from_account_number: String,
     from_entity_name: String,
     to_account_number: String,
     to_entity_name: String,
+    #[schema(value_type = f64)]
     amount: Box<RawValue>,
     description: String,
+    #[schema(pattern = "^(transfer|adminTransfer)$")]
     r#type: &'static str,
+    #[schema(pattern = "^transfer(Initiated|Completed|Cancelled)$")]
     status: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
     cancellation_reason: String,
+    #[schema(format = DateTime)]
     date_proposed: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
     date_completed: Option<String>,
     /// The transfer that this one takes back: an addition to the document, like the next.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid, nullable = false)]
     reverses: Option<String>,
     /// The transfer that takes this one back, or will if it is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid, nullable = false)]
     reversed_by: Option<String>,
 }
 
 /// Moves credit between two trading members at once. Their limits hold.
+#[utoipa::path(
+    post, path = "/admin/transfers", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(RetryKey),
+    request_body = Request,
+    responses((status = 200, description = "OK", body = Data<AdminTransferView>))
+)]
 async fn transfer(
     State(app): State<App>,
     Administrator(session): Administrator,
@@ -91,6 +115,12 @@ fn lost() -> Error {
 }
 
 /// One transfer.
+#[utoipa::path(
+    get, path = "/admin/transfers/{id}", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(Id),
+    responses((status = 200, description = "OK", body = Data<AdminTransferView>))
+)]
 async fn read(
     State(app): State<App>,
     _administrator: Administrator,
@@ -103,6 +133,12 @@ async fn read(
 }
 
 /// Everybody's transfers, newest first.
+#[utoipa::path(
+    get, path = "/admin/transfers", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(("status" = Option<String>, Query, description = "initiated, completed, cancelled, or several with commas between them", pattern = "^((initiated|completed|cancelled)(,(initiated|completed|cancelled))*)?$"), ("account_number" = Option<String>, Query, description = "Paid or received by this account"), Dates, Paging),
+    responses((status = 200, description = "OK", body = List<AdminTransferView>))
+)]
 async fn list(
     State(app): State<App>,
     _administrator: Administrator,

@@ -2,28 +2,35 @@
 
 use super::envelope::Data;
 use super::extract::{Member, Query, id};
+use super::openapi::{QueryingEntity, REVIEW};
 use super::problem::Problem;
 use super::user_entities::own;
 use super::writing::number;
 use crate::accounts;
 use crate::app::App;
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/balance", get(read))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(read))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Balance)]
 struct BalanceView {
+    #[schema(example = "KES-MC")]
     unit: String,
+    #[schema(value_type = f64, example = -1.23)]
     balance: Box<RawValue>,
 }
 
 /// The balance in every unit; there is one for now.
+#[utoipa::path(get, path = "/balance", tag = REVIEW, security(("jwt" = [])), params(QueryingEntity),
+    responses((status = 200, body = Data<Vec<BalanceView>>)))]
 async fn read(
     State(app): State<App>,
     Member(session): Member,

@@ -3,23 +3,25 @@
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 /// `{"data": …}`
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct Data<T> {
     pub(super) data: T,
 }
 
 /// `{"data": […], "meta": …}`
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 pub(super) struct List<T> {
     pub(super) data: Vec<T>,
     pub(super) meta: Meta,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Meta {
+    /// How many there are in all.
     number_of_results: i64,
     /// At least 1, also when there is nothing.
     total_pages: i64,

@@ -14,6 +14,7 @@ use serde_json::Value;
 use serde_json::value::RawValue;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use utoipa::ToSchema;
 
 /// Everything that is wrong with a request, in the order in which it was found.
 #[derive(Default)]
@@ -129,36 +130,58 @@ impl Faults {
 }
 
 /// The fields of an entity, as every PATCH has them. A member's PATCH refuses what only administrators change.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, ToSchema)]
+#[schema(as = EntityChange)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct EntityFields {
+    #[schema(max_length = 100)]
     pub(super) name: Option<String>,
+    #[schema(format = Email, max_length = 100)]
     pub(super) email: Option<String>,
+    #[schema(max_length = 25)]
     pub(super) telephone: Option<String>,
+    #[schema(max_length = 25)]
     pub(super) inc_type: Option<String>,
+    #[schema(max_length = 20)]
     pub(super) company_number: Option<String>,
+    #[schema(max_length = 100)]
     pub(super) website: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<i64>, minimum = 0)]
     pub(super) declared_turnover: Option<Option<i64>>,
+    #[schema(max_length = 500)]
     pub(super) description: Option<String>,
+    #[schema(max_length = 255)]
     pub(super) address: Option<String>,
+    #[schema(max_length = 50)]
     pub(super) city: Option<String>,
+    #[schema(max_length = 50)]
     pub(super) region: Option<String>,
+    #[schema(max_length = 10)]
     pub(super) postal_code: Option<String>,
+    #[schema(max_length = 50)]
     pub(super) country: Option<String>,
     #[serde(rename = "showTagsMatchedSinceLastLogin")]
     pub(super) show_tags_matched: Option<bool>,
     #[serde(rename = "receiveDailyMatchNotificationEmail")]
     pub(super) daily_match_email: Option<bool>,
+    #[schema(max_items = 10)]
     pub(super) offers: Option<Vec<String>>,
+    #[schema(max_items = 10)]
     pub(super) wants: Option<Vec<String>>,
     /// For administrators, like the next three.
+    #[schema(ignore)]
     pub(super) categories: Option<Vec<String>>,
+    #[schema(ignore)]
     pub(super) status: Option<String>,
+    #[schema(ignore)]
     pub(super) max_positive_balance: Option<Box<RawValue>>,
+    #[schema(ignore)]
     pub(super) max_negative_balance: Option<Box<RawValue>>,
     /// Here to be refused with a reason, like the next.
+    #[schema(ignore)]
     pub(super) id: Option<Value>,
+    #[schema(ignore)]
     pub(super) account_number: Option<Value>,
 }
 

@@ -2,17 +2,17 @@
 //! posted, and the answer tells, line by line, how far it is and what was refused.
 
 use super::extract::{Administrator, Query, read};
+use super::openapi::ADMINISTRATION;
 use super::problem::{Message, Problem};
 use crate::accounts::{self, Keys, Placed, Reading, Refusal, Row, is_key};
 use crate::app::App;
 use crate::audit::{self, Act, Action};
 use crate::error::Error;
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
-use axum::{Extension, Router};
 use http_body_util::BodyExt;
 use http_body_util::channel::{Channel, Sender};
 use serde::Serialize;
@@ -21,6 +21,8 @@ use std::io::{self, Read};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Imports at the same time. Each keeps a few batches in memory.
 const IMPORTS_MAX: usize = 2;
@@ -36,9 +38,9 @@ const CLIENT_TIMEOUT: Duration = Duration::from_secs(30);
 
 const LINES: &str = "application/x-ndjson";
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn router() -> OpenApiRouter<App> {
     let room = Room(Arc::new(Semaphore::new(IMPORTS_MAX)));
-    Router::new().route("/transfers/import", post(import)).layer(Extension(room))
+    OpenApiRouter::new().routes(routes!(import)).layer(Extension(room))
 }
 
 /// Room for imports.
@@ -68,6 +70,13 @@ struct RefusedRow {
 }
 
 /// Makes a transfer of every row, each for itself. What is wrong with the first row is told before anything happens.
+#[utoipa::path(
+    post, path = "/transfers/import", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(("key_prefix" = Option<String>, Query, description = "With the number of a row, its key when it has none of its own", min_length = 1, max_length = 255)),
+    request_body(content = Vec<u8>, content_type = "text/csv", description = "The first row names the columns payer, payee, amount, and perhaps description and key"),
+    responses((status = 200, description = "How far it is, and what was refused, one JSON object on a line", content_type = "application/x-ndjson", body = String))
+)]
 async fn import(
     State(app): State<App>,
     Extension(Room(room)): Extension<Room>,

@@ -7,6 +7,7 @@ mod writing; // amounts and dates
 mod problem; // {"errors": […]}: every refusal and its status
 mod extract; // bodies, queries, pages, and who asks
 mod fields; // lengths, addresses, amounts
+mod openapi; // the description of all this
 mod views; // entities and transfers as the document shows them
 
 mod signup; // POST /signup
@@ -31,13 +32,25 @@ use axum::Router;
 use axum::response::IntoResponse;
 use problem::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
 
 pub(super) fn router(app: App) -> Router<App> {
-    Router::new()
+    routes().split_for_parts().0.fallback(no_such_route).method_not_allowed_fallback(no_such_method).with_state(app)
+}
+
+/// The description of this surface.
+pub(super) fn document() -> OpenApi {
+    openapi::complete(routes().split_for_parts().1)
+}
+
+/// Every route, with what its handler says of itself.
+fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .merge(signup::router())
-        .merge(sessions::router())
-        .merge(passwords::router())
-        .merge(user::router())
+        .merge(sessions::router().into())
+        .merge(passwords::router().into())
+        .merge(user::router().into())
         .merge(user_entities::router())
         .merge(transfers::router())
         .merge(reversals::router())
@@ -45,13 +58,10 @@ pub(super) fn router(app: App) -> Router<App> {
         .merge(import::router())
         .merge(statements::router())
         .merge(balance::router())
-        .merge(admin_entities::router())
+        .merge(admin_entities::router().into())
         .merge(admin_transfers::router())
         .merge(admin_logs::router())
         .merge(admin_ledger::router())
-        .fallback(no_such_route)
-        .method_not_allowed_fallback(no_such_method)
-        .with_state(app)
 }
 
 /// The document's form of "there is nothing here"; also for addresses beside the API.

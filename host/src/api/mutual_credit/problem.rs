@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use ledger_core::{Rejection, Unit};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// An error on its way to a client.
 #[derive(Debug)]
@@ -31,22 +32,30 @@ pub(super) enum Stage {
     Settle,
 }
 
-#[derive(Serialize)]
-struct Body {
+#[derive(Serialize, ToSchema)]
+#[schema(as = Errors)]
+pub(super) struct Body {
+    /// At least one.
+    #[schema(min_items = 1)]
     errors: Vec<Message>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Error)]
 pub(super) struct Message {
+    /// What is wrong, and what to do.
     message: String,
     /// The ledger's own word, for programs: an addition to the document.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     code: Option<&'static str>,
     /// The amount that comes with the word, such as the most that can be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<f64>, nullable = false)]
     amount: Option<Box<RawValue>>,
     /// Which item of a batch, from 0.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     item: Option<usize>,
 }
 

@@ -5,6 +5,7 @@ use super::admin_transfers::{self, AdminTransferView};
 use super::envelope::Data;
 use super::extract::{Administrator, Body, IdempotencyKey, Member, PathId};
 use super::fields::Faults;
+use super::openapi::{ADMINISTRATION, Id, RetryKey, TRANSFER};
 use super::problem::{Problem, Stage};
 use super::transfers::REPLAYED;
 use super::views::TransferView;
@@ -12,26 +13,34 @@ use crate::accounts::{self, Reversal, ReversalError};
 use crate::app::App;
 use crate::error::Error;
 use crate::parties;
-use axum::Router;
 use axum::extract::State;
 use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::post;
 use ledger_core::TransferId;
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/transfers/{id}/reversal", post(propose))
-        .route("/admin/transfers/{id}/reversal", post(reverse))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(propose)).routes(routes!(reverse))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ReversalRequest)]
 #[serde(deny_unknown_fields)]
 struct ProposalRequest {
+    #[schema(max_length = 510)]
     description: Option<String>,
 }
 
 /// Proposes to the other side of a completed transfer to take it back: whoever was paid offers to pay back, whoever paid asks for it.
+#[utoipa::path(
+    post, path = "/transfers/{id}/reversal", tag = TRANSFER,
+    security(("jwt" = [])),
+    params(Id, RetryKey),
+    request_body = ProposalRequest,
+    responses((status = 200, description = "OK", body = Data<TransferView>))
+)]
 async fn propose(
     State(app): State<App>,
     Member(session): Member,
@@ -53,13 +62,22 @@ async fn propose(
     Ok((AppendHeaders(repeated.then_some((REPLAYED, "true"))), Data { data }))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = AdminReversalRequest)]
 #[serde(deny_unknown_fields)]
 struct Request {
+    #[schema(required = true, nullable = false, min_length = 1, max_length = 510)]
     reason: Option<String>,
 }
 
 /// Takes a completed transfer back at once. Limits hold.
+#[utoipa::path(
+    post, path = "/admin/transfers/{id}/reversal", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(Id, RetryKey),
+    request_body = Request,
+    responses((status = 200, description = "OK", body = Data<AdminTransferView>))
+)]
 async fn reverse(
     State(app): State<App>,
     Administrator(session): Administrator,

@@ -3,58 +3,89 @@
 use super::envelope::Data;
 use super::extract::Body;
 use super::fields::{EntityFields, Faults, nullable};
+use super::openapi::MANAGE;
 use super::problem::Problem;
 use crate::app::App;
 use crate::id_text;
 use crate::identity::NewPerson;
 use crate::parties::{self, Change, Details, SignUp, SignUpError};
-use axum::Router;
 use axum::extract::State;
-use axum::routing::post;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/signup", post(sign_up))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(sign_up))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Signup)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Request {
+    #[schema(required = true, nullable = false, format = Email, max_length = 100, example = "test@gmail.com")]
     user_email: Option<String>,
+    #[schema(required = true, nullable = false, min_length = 8, max_length = 100, format = Password, example = "Test321321$$")]
     password: Option<String>,
+    #[schema(max_length = 100)]
     first_name: Option<String>,
+    #[schema(max_length = 100)]
     last_name: Option<String>,
+    #[schema(max_length = 25)]
     user_phone: Option<String>,
+    #[schema(format = Email, max_length = 100)]
     entity_email: Option<String>,
+    #[schema(max_length = 100)]
     entity_name: Option<String>,
+    #[schema(max_length = 25)]
     inc_type: Option<String>,
+    #[schema(max_length = 20)]
     company_number: Option<String>,
+    #[schema(max_length = 25)]
     entity_phone: Option<String>,
+    #[schema(max_length = 100)]
     website: Option<String>,
     #[serde(default, deserialize_with = "nullable")]
+    #[schema(value_type = Option<i64>, minimum = 0)]
     declared_turnover: Option<Option<i64>>,
+    #[schema(max_length = 500)]
     description: Option<String>,
+    #[schema(max_length = 255)]
     address: Option<String>,
+    #[schema(max_length = 50)]
     city: Option<String>,
+    #[schema(max_length = 50)]
     region: Option<String>,
+    #[schema(max_length = 10)]
     postal_code: Option<String>,
+    #[schema(max_length = 50)]
     country: Option<String>,
     show_tags_matched_since_last_login: Option<bool>,
     receive_daily_match_notification_email: Option<bool>,
+    #[schema(max_items = 10)]
     offers: Option<Vec<String>>,
+    #[schema(max_items = 10)]
     wants: Option<Vec<String>>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = SignedUp)]
 struct Response {
     #[serde(rename = "userID")]
+    #[schema(format = Uuid)]
     user_id: String,
     #[serde(rename = "entityID")]
+    #[schema(format = Uuid)]
     entity_id: String,
     token: String,
 }
 
 /// Creates a user and its entity. The entity is `pending` until an administrator admits it.
+#[utoipa::path(
+    post, path = "/signup", tag = MANAGE,
+    request_body = Request,
+    responses((status = 200, description = "OK", body = Data<Response>))
+)]
 async fn sign_up(State(app): State<App>, Body(request): Body<Request>) -> Result<Data<Response>, Problem> {
     let mut faults = Faults::default();
     let email = faults.required("userEmail", request.user_email);

@@ -4,6 +4,7 @@
 use super::envelope::Data;
 use super::extract::{Administrator, Member, PathId, Query};
 use super::fields::Faults;
+use super::openapi::{ADMINISTRATION, Dates, Id, REVIEW};
 use super::problem::Problem;
 use super::user_entities::own;
 use super::writing::{date, number};
@@ -13,60 +14,74 @@ use crate::parties::{self, Entity};
 use crate::posting::hash_text;
 use crate::statements::{self, LINES_MAX, Line, Statement};
 use crate::{id_text, system_clock};
-use axum::Router;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
 use ledger_core::{Timestamp, Unit};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/user/entities/{id}/statement", get(read_own))
-        .route("/admin/entities/{id}/statement", get(read))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(read_own)).routes(routes!(read))
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Statement)]
 #[serde(rename_all = "camelCase")]
 struct StatementView {
     account_number: String,
     entity_name: String,
     unit: String,
+    #[schema(format = DateTime)]
     date_from: String,
+    #[schema(format = DateTime)]
     date_to: String,
+    #[schema(value_type = f64)]
     opening_balance: Box<RawValue>,
+    #[schema(value_type = f64)]
     closing_balance: Box<RawValue>,
+    #[schema(value_type = f64)]
     paid_in: Box<RawValue>,
+    #[schema(value_type = f64)]
     paid_out: Box<RawValue>,
     movements: Vec<MovementView>,
     journal: JournalView,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Movement)]
 #[serde(rename_all = "camelCase")]
 struct MovementView {
+    #[schema(format = DateTime)]
     date: String,
     #[serde(rename = "transferID")]
+    #[schema(format = Uuid)]
     transfer_id: String,
     account_number: String,
     entity_name: String,
     description: String,
     /// Below zero for what went.
+    #[schema(value_type = f64)]
     amount: Box<RawValue>,
+    #[schema(value_type = f64)]
     balance: Box<RawValue>,
     record: i64,
     record_hash: String,
 }
 
 /// Where the journal stood, and under which names it has all this.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = JournalHead)]
 #[serde(rename_all = "camelCase")]
 struct JournalView {
     #[serde(rename = "ledgerID")]
+    #[schema(format = Uuid)]
     ledger_id: String,
     #[serde(rename = "accountID")]
+    #[schema(format = Uuid)]
     account_id: String,
     scale: u8,
     records: i64,
@@ -83,6 +98,12 @@ enum Form {
 
 /// The statement of one's own entity for a period (`date_from`, `date_to`; all of it, when they are not given), as `format` says: `json`, `csv` or
 /// `pdf`.
+#[utoipa::path(
+    get, path = "/user/entities/{id}/statement", tag = REVIEW,
+    security(("jwt" = [])),
+    params(Id, Dates, ("format" = Option<String>, Query, description = "json, csv or pdf", pattern = "^(json|csv|pdf)$")),
+    responses((status = 200, description = "OK", content((Data<StatementView> = "application/json"), (String = "text/csv"), (Vec<u8> = "application/pdf"))))
+)]
 async fn read_own(
     State(app): State<App>,
     Member(session): Member,
@@ -94,6 +115,12 @@ async fn read_own(
 }
 
 /// The same of any entity.
+#[utoipa::path(
+    get, path = "/admin/entities/{id}/statement", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(Id, Dates, ("format" = Option<String>, Query, description = "json, csv or pdf", pattern = "^(json|csv|pdf)$")),
+    responses((status = 200, description = "OK", content((Data<StatementView> = "application/json"), (String = "text/csv"), (Vec<u8> = "application/pdf"))))
+)]
 async fn read(
     State(app): State<App>,
     _administrator: Administrator,

@@ -3,6 +3,7 @@
 use super::envelope::{Data, List};
 use super::extract::{Body, IdempotencyKey, Member, PathId, Query, id};
 use super::fields::Faults;
+use super::openapi::{Id, Paging, QueryingEntity, REVIEW, RetryKey, TRANSFER};
 use super::problem::{COMPLETED, Problem, Stage, limit_reason};
 use super::user_entities::own;
 use super::views::TransferView;
@@ -13,58 +14,75 @@ use crate::error::Error;
 use crate::id_text;
 use crate::identity::Session;
 use crate::parties::{self, Holder};
-use axum::Router;
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::response::{AppendHeaders, IntoResponse};
-use axum::routing::{patch, post};
 use ledger_core::{Key, TransferId};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/transfers", post(propose).get(list))
-        .route("/transfers/preview", post(preview))
-        .route("/transfers/{id}", patch(answer))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(propose, list)).routes(routes!(preview)).routes(routes!(answer))
 }
 
 /// Says that this answer was given before, to the same key.
 pub(super) const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = TransferRequest)]
 #[serde(deny_unknown_fields)]
 struct ProposalRequest {
+    #[schema(required = true, nullable = false, pattern = "^(in|out)$", example = "out")]
     transfer: Option<String>,
+    #[schema(required = true, nullable = false, example = "7132460355005184")]
     initiator: Option<String>,
+    #[schema(required = true, nullable = false, example = "1234567887654321")]
     receiver: Option<String>,
+    #[schema(required = true, nullable = false, value_type = f64, exclusive_minimum = 0, multiple_of = 0.01, example = 1.1)]
     amount: Option<Box<RawValue>>,
+    #[schema(max_length = 510, example = "Here is the payment")]
     description: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 struct TransferInitiated {
+    #[schema(format = Uuid)]
     id: String,
     from: String,
     to: String,
+    #[schema(value_type = f64, example = 177.5)]
     amount: Box<RawValue>,
     description: String,
+    #[schema(pattern = "^transferInitiated$", example = "transferInitiated")]
     status: &'static str,
+    #[schema(format = DateTime, example = "2023-07-05T14:09:17.446965Z")]
     date_proposed: String,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = TransferPreview)]
 #[serde(rename_all = "camelCase")]
 struct PreviewView {
     would_be_accepted: bool,
     from: String,
     to: String,
+    #[schema(value_type = f64)]
     amount: Box<RawValue>,
 }
 
 /// Proposes a transfer, which the receiver has to accept. `out` reserves the initiator's headroom until then; `in`
 /// reserves nothing. With an `Idempotency-Key`, sending it again gives the first answer again.
+#[utoipa::path(
+    post, path = "/transfers", tag = TRANSFER,
+    security(("jwt" = [])),
+    params(RetryKey),
+    request_body = ProposalRequest,
+    responses((status = 200, description = "OK", body = Data<TransferInitiated>))
+)]
 async fn propose(
     State(app): State<App>,
     Member(session): Member,
@@ -88,6 +106,12 @@ async fn propose(
 }
 
 /// Tells whether `POST /transfers` would accept this now: the same answer, and nothing happens.
+#[utoipa::path(
+    post, path = "/transfers/preview", tag = TRANSFER,
+    security(("jwt" = [])),
+    request_body = ProposalRequest,
+    responses((status = 200, description = "OK", body = Data<PreviewView>))
+)]
 async fn preview(
     State(app): State<App>,
     Member(session): Member,
@@ -135,14 +159,24 @@ pub(super) async fn holders<const N: usize>(app: &App, numbers: [String; N]) -> 
     Ok(known.try_into().expect("as many as were asked for"))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = TransferAction)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct AnswerRequest {
+    #[schema(required = true, nullable = false, pattern = "^(accept|reject|cancel)$", example = "accept")]
     action: Option<String>,
+    #[schema(max_length = 510)]
     cancellation_reason: Option<String>,
 }
 
 /// Accepts or rejects a transfer that was proposed to one's entity, or cancels one that it proposed.
+#[utoipa::path(
+    patch, path = "/transfers/{id}", tag = TRANSFER,
+    security(("jwt" = [])),
+    params(Id),
+    request_body = AnswerRequest,
+    responses((status = 200, description = "OK", body = Data<TransferView>))
+)]
 async fn answer(
     State(app): State<App>,
     Member(session): Member,
@@ -174,6 +208,12 @@ async fn answer(
 }
 
 /// One's entity's transfers: all by proposal, those of one status by when they came to it, newest first.
+#[utoipa::path(
+    get, path = "/transfers", tag = REVIEW,
+    security(("jwt" = [])),
+    params(QueryingEntity, ("status" = String, Query, description = "The status of the transfer", pattern = "^(all|initiated|completed|cancelled)$", example = "all"), Paging),
+    responses((status = 200, description = "OK", body = List<TransferView>))
+)]
 async fn list(State(app): State<App>, Member(session): Member, query: Query) -> Result<List<TransferView>, Problem> {
     let mut faults = Faults::default();
     let listing = match query.get("status") {

@@ -3,21 +3,27 @@
 use super::envelope::Data;
 use super::extract::{Body, Member, PathId};
 use super::fields::{EntityFields, Faults};
+use super::openapi::{Id, MANAGE};
 use super::problem::Problem;
 use super::views::OwnerView;
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::Session;
 use crate::parties::{self, Entity};
-use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, patch};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/user/entities", get(list)).route("/user/entities/{id}", patch(update))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(update))
 }
 
 /// One's own entities.
+#[utoipa::path(
+    get, path = "/user/entities", tag = MANAGE,
+    security(("jwt" = [])),
+    responses((status = 200, description = "OK", body = Data<Vec<OwnerView>>))
+)]
 async fn list(State(app): State<App>, Member(session): Member) -> Result<Data<Vec<OwnerView>>, Problem> {
     let mut data = vec![];
     for entity in parties::entities_of(&app.db, session.person).await? {
@@ -27,6 +33,13 @@ async fn list(State(app): State<App>, Member(session): Member) -> Result<Data<Ve
 }
 
 /// Changes one's own entity. What is not given stays; offers and wants are replaced as a whole.
+#[utoipa::path(
+    patch, path = "/user/entities/{id}", tag = MANAGE,
+    security(("jwt" = [])),
+    params(Id),
+    request_body = EntityFields,
+    responses((status = 200, description = "OK", body = Data<OwnerView>))
+)]
 async fn update(
     State(app): State<App>,
     Member(session): Member,

@@ -12,10 +12,13 @@ use ledger_core::{Account, AccountId, Unit};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashMap;
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = User)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct UserView {
+    #[schema(format = Uuid)]
     id: String,
     email: String,
     first_name: String,
@@ -24,6 +27,7 @@ pub(super) struct UserView {
     #[serde(rename = "lastLoginIP")]
     last_login_ip: String,
     /// Null before the second login.
+    #[schema(format = DateTime, required = true)]
     last_login_date: Option<String>,
 }
 
@@ -42,9 +46,11 @@ impl UserView {
 }
 
 /// An entity as its owner sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Entity)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct OwnerView {
+    #[schema(format = Uuid)]
     id: String,
     account_number: String,
     name: String,
@@ -53,6 +59,7 @@ pub(super) struct OwnerView {
     inc_type: String,
     company_number: String,
     website: String,
+    #[schema(required = true)]
     declared_turnover: Option<i64>,
     description: String,
     address: String,
@@ -60,17 +67,22 @@ pub(super) struct OwnerView {
     region: String,
     postal_code: String,
     country: String,
+    #[schema(pattern = "^(pending|accepted|rejected|tradingPending|tradingAccepted|tradingRejected)$")]
     status: &'static str,
     show_tags_matched_since_last_login: bool,
     receive_daily_match_notification_email: bool,
     offers: Vec<String>,
     wants: Vec<String>,
     categories: Vec<String>,
+    #[schema(value_type = f64)]
     balance: Box<RawValue>,
+    #[schema(value_type = f64)]
     max_positive_balance: Box<RawValue>,
+    #[schema(value_type = f64)]
     max_negative_balance: Box<RawValue>,
     /// Absent in lists, as the document has it.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pending_transfers: Option<Vec<TransferView>>,
 }
 
@@ -153,27 +165,37 @@ impl AdminView {
 }
 
 /// A transfer as one of its two accounts sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Transfer)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct TransferView {
+    #[schema(format = Uuid)]
     id: String,
+    #[schema(pattern = "^(in|out)$")]
     transfer: &'static str,
     is_initiator: bool,
     account_number: String,
     entity_name: String,
+    #[schema(value_type = f64)]
     amount: Box<RawValue>,
     description: String,
+    #[schema(pattern = "^transfer(Initiated|Completed|Cancelled)$")]
     status: &'static str,
     #[serde(skip_serializing_if = "String::is_empty")]
+    #[schema(required = false)]
     cancellation_reason: String,
+    #[schema(format = DateTime)]
     date_proposed: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
     date_completed: Option<String>,
     /// The transfer that this one takes back: an addition to the document, like the next.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid, nullable = false)]
     reverses: Option<String>,
     /// The transfer that takes this one back, or will if it is accepted.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = Uuid, nullable = false)]
     reversed_by: Option<String>,
 }
 

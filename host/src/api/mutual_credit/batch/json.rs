@@ -16,14 +16,20 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = BatchRequest)]
 #[serde(deny_unknown_fields)]
-struct Request<'b> {
+pub(super) struct Request<'b> {
+    /// All or nothing, or each for itself.
     #[serde(borrow)]
+    #[schema(value_type = String, required = true, nullable = false, pattern = "^(atomic|independent)$")]
     mode: Option<Text<'b>>,
+    /// At most 8,190. What is wrong with one is its outcome.
     #[serde(borrow)]
+    #[schema(value_type = Vec<Item>, required = true, nullable = false, min_items = 1)]
     transfers: Option<Items<'b>>,
 }
 
@@ -37,31 +43,40 @@ struct Items<'b> {
     count: usize,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = BatchTransfer)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Item<'b> {
     /// `out` when it is not said.
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     transfer: Option<Text<'b>>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     initiator: Option<Text<'b>>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     receiver: Option<Text<'b>>,
     #[serde(borrow)]
+    #[schema(value_type = Option<Value>)]
     amount: Option<&'b RawValue>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     description: Option<Text<'b>>,
     #[serde(borrow)]
+    #[schema(value_type = Option<String>)]
     idempotency_key: Option<Text<'b>>,
 }
 
-#[derive(Serialize)]
-struct Answer {
+#[derive(Serialize, ToSchema)]
+#[schema(as = BatchAnswer)]
+pub(super) struct Answer {
     data: Vec<OutcomeView>,
     meta: Counts,
 }
 
-#[derive(Serialize, Default)]
+#[derive(Serialize, Default, ToSchema)]
+#[schema(as = BatchCounts)]
 struct Counts {
     accepted: usize,
     /// Of those, the ones that came before.
@@ -69,13 +84,15 @@ struct Counts {
     refused: usize,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = BatchOutcome)]
 #[serde(untagged)]
 enum OutcomeView {
     Placed {
         id: Uuid,
         status: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
+        #[schema(nullable = false)]
         replayed: Option<bool>,
     },
     Refused {

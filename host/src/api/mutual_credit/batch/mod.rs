@@ -7,20 +7,22 @@ mod binary; // the compact form
 mod tests; // the compact form as it is documented, and hostile bytes
 
 use super::extract::{Anybody, IdempotencyKey, read};
+use super::openapi::{RetryKey, TRANSFER};
 use super::problem::Problem;
 use crate::accounts::{self, Decided, Mode, ORDERS_MAX, Order, Refusal, Sender};
 use crate::app::App;
 use crate::audit::{self, Act, Action};
 use crate::error::Error;
 use crate::identity::Session;
+use axum::Extension;
 use axum::body::{Body, HttpBody};
 use axum::extract::{Request, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::response::Response;
-use axum::routing::post;
-use axum::{Extension, Router};
 use std::sync::Arc;
 use tokio::sync::Semaphore;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// The most bytes of a batch: 8,190 transfers with texts of 510 characters of four bytes and keys of 255 come to 20 MB.
 const BODY_MAX: usize = 24 << 20;
@@ -29,9 +31,9 @@ const BODY_MAX: usize = 24 << 20;
 /// ones. Beyond, senders are told to come back later.
 const ROOM_KIB: usize = 4 * BODY_MAX / 1024;
 
-pub(super) fn router() -> Router<App> {
+pub(super) fn router() -> OpenApiRouter<App> {
     let room = Room(Arc::new(Semaphore::new(ROOM_KIB)));
-    Router::new().route("/transfers/batch", post(batch)).layer(Extension(room))
+    OpenApiRouter::new().routes(routes!(batch)).layer(Extension(room))
 }
 
 /// Room for batches in memory.
@@ -53,6 +55,13 @@ struct Origin<'k> {
 
 /// Carries out many transfers: an administrator's at once, a member's as proposals of their own entities. With an `Idempotency-Key`, or a
 /// key with each transfer, sending it again gives the first answers again.
+#[utoipa::path(
+    post, path = "/transfers/batch", tag = TRANSFER,
+    security(("jwt" = [])),
+    params(RetryKey),
+    request_body(content((json::Request = "application/json"), (Vec<u8> = "application/vnd.hesabu.transfers.v1"))),
+    responses((status = 200, description = "An outcome for each transfer, in their order", content((json::Answer = "application/json"), (Vec<u8> = "application/vnd.hesabu.transfers.v1"))))
+)]
 async fn batch(
     State(app): State<App>,
     Extension(Room(room)): Extension<Room>,
