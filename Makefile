@@ -20,6 +20,7 @@ run: build ## build, then serve
 
 # The binary is built with everything else selected, as the tests are: otherwise every dependency would be compiled twice.
 test: component lint ## everything that CI checks
+	scripts/python.sh
 	scripts/no-std.sh
 	cargo build --locked --bins
 	cargo test --locked --doc -p ledger-core

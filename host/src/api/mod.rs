@@ -13,6 +13,7 @@ use std::time::Duration;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// The longest that a request may take: longer than posting tries.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -28,6 +29,7 @@ pub fn router(app: App) -> Router {
     });
     Router::new()
         .nest("/api/v1", mutual_credit::router(app.clone()))
+        .merge(pages())
         .route("/healthz", get(alive))
         .route("/readyz", get(ready))
         .fallback(mutual_credit::no_such_route)
@@ -41,6 +43,16 @@ pub fn router(app: App) -> Router {
         .layer(traced)
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+}
+
+/// Pages for people who read descriptions of APIs. All that they need is in this program.
+fn pages() -> Router<App> {
+    let own_only =
+        HeaderValue::from_static("default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:");
+    let pages = SwaggerUi::new("/docs").url("/api/v1/openapi.json", mutual_credit::document());
+    // The page would ask a server elsewhere what it thinks of the description.
+    let pages = pages.config(Config::default().validator_url("none"));
+    Router::from(pages).layer(SetResponseHeaderLayer::overriding(header::CONTENT_SECURITY_POLICY, own_only))
 }
 
 /// The description of the mutual-credit surface, OpenAPI 3.1, as JSON for people to read.

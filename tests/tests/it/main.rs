@@ -12,6 +12,7 @@ mod history; // pages along the chain
 mod plans; // and none of them goes through the whole table
 
 mod api; // the document, operation by operation
+mod openapi; // and as it describes itself
 mod bad_input; // refused, and nothing happened
 mod access; // whose is what, and who is who
 mod idempotency; // once, whatever happens

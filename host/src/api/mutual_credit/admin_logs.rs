@@ -46,7 +46,7 @@ struct ActView {
 #[utoipa::path(
     get, path = "/admin/logs", tag = ADMINISTRATION,
     security(("jwt" = [])),
-    params(("email" = Option<String>, Query, description = "Of the person with this address"), ("category" = Option<String>, Query, description = "user or admin", pattern = "^(user|admin)$"), ("action" = Option<String>, Query, description = "What was done, or some of its words"), ("detail" = Option<String>, Query, description = "Has this text in its detail"), Dates, Paging),
+    params(("email" = Option<String>, Query, description = "Of the person with this address"), ("category" = Option<String>, Query, description = "user or admin", pattern = "^(user|admin)?$"), ("action" = Option<String>, Query, description = "What was done, or some of its words"), ("detail" = Option<String>, Query, description = "Has this text in its detail"), Dates, Paging),
     responses((status = 200, description = "OK", body = List<ActView>))
 )]
 async fn list(State(app): State<App>, _administrator: Administrator, query: Query) -> Result<List<ActView>, Problem> {

@@ -165,9 +165,7 @@ pub(super) struct EntityFields {
     pub(super) show_tags_matched: Option<bool>,
     #[serde(rename = "receiveDailyMatchNotificationEmail")]
     pub(super) daily_match_email: Option<bool>,
-    #[schema(max_items = 10)]
     pub(super) offers: Option<Vec<String>>,
-    #[schema(max_items = 10)]
     pub(super) wants: Option<Vec<String>>,
     /// For administrators, like the next three.
     #[schema(ignore)]

@@ -4,7 +4,7 @@
 use super::problem::Body;
 use serde_json::json;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
@@ -52,10 +52,12 @@ impl IntoParams for Dates {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let date = |name: &str, what: &str| {
             let date = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
-            let date = date.format(Some(SchemaFormat::KnownFormat(KnownFormat::DateTime)));
             query(name, what, date.build().into(), Required::False)
         };
-        vec![date("date_from", "From this date and time on"), date("date_to", "Before this date and time")]
+        vec![
+            date("date_from", "From this date and time on: RFC 3339, or seconds since 1970"),
+            date("date_to", "Before this date and time: RFC 3339, or seconds since 1970"),
+        ]
     }
 }
 

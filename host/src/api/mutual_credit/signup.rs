@@ -62,9 +62,7 @@ struct Request {
     country: Option<String>,
     show_tags_matched_since_last_login: Option<bool>,
     receive_daily_match_notification_email: Option<bool>,
-    #[schema(max_items = 10)]
     offers: Option<Vec<String>>,
-    #[schema(max_items = 10)]
     wants: Option<Vec<String>>,
 }
 

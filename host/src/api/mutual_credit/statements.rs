@@ -101,7 +101,7 @@ enum Form {
 #[utoipa::path(
     get, path = "/user/entities/{id}/statement", tag = REVIEW,
     security(("jwt" = [])),
-    params(Id, Dates, ("format" = Option<String>, Query, description = "json, csv or pdf", pattern = "^(json|csv|pdf)$")),
+    params(Id, Dates, ("format" = Option<String>, Query, description = "json, csv or pdf", pattern = "^(json|csv|pdf)?$")),
     responses((status = 200, description = "OK", content((Data<StatementView> = "application/json"), (String = "text/csv"), (Vec<u8> = "application/pdf"))))
 )]
 async fn read_own(
@@ -118,7 +118,7 @@ async fn read_own(
 #[utoipa::path(
     get, path = "/admin/entities/{id}/statement", tag = ADMINISTRATION,
     security(("jwt" = [])),
-    params(Id, Dates, ("format" = Option<String>, Query, description = "json, csv or pdf", pattern = "^(json|csv|pdf)$")),
+    params(Id, Dates, ("format" = Option<String>, Query, description = "json, csv or pdf", pattern = "^(json|csv|pdf)?$")),
     responses((status = 200, description = "OK", content((Data<StatementView> = "application/json"), (String = "text/csv"), (Vec<u8> = "application/pdf"))))
 )]
 async fn read(
