@@ -7,6 +7,8 @@ mod writing; // amounts and dates
 mod problem; // {"errors": […]}: every refusal and its status
 mod extract; // bodies, queries, pages, and who asks
 mod fields; // lengths, addresses, amounts
+mod filters; // what lists of entities are filtered by
+mod terms; // tags and categories, as administrators change them
 mod views; // entities and transfers as the document shows them
 
 mod signup; // POST /signup
@@ -14,11 +16,17 @@ mod sessions; // POST /login, /logout, /admin/login, /admin/logout
 mod passwords; // POST /password-change, /admin/password-change
 mod user; // GET, PATCH /user
 mod user_entities; // GET /user/entities, PATCH /user/entities/{id}
+mod categories; // GET /categories
+mod tags; // GET /tags
+mod entities; // GET /entities, GET /entities/{id}
+mod favorites; // POST /favorites
 mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
 mod batch; // POST /transfers/batch
 mod import; // POST /transfers/import
 mod balance; // GET /balance
 mod admin_entities; // GET /admin/entities, GET, PATCH /admin/entities/{id}
+mod admin_tags; // POST /admin/tags, PATCH, DELETE /admin/tags/{id}
+mod admin_categories; // POST /admin/categories, PATCH, DELETE /admin/categories/{id}
 mod admin_transfers; // POST, GET /admin/transfers, GET /admin/transfers/{id}
 mod admin_ledger; // GET /admin/ledger/health
 
@@ -36,11 +44,17 @@ pub(super) fn router(app: App) -> Router<App> {
         .merge(passwords::router())
         .merge(user::router())
         .merge(user_entities::router())
+        .merge(categories::router())
+        .merge(tags::router())
+        .merge(entities::router())
+        .merge(favorites::router())
         .merge(transfers::router())
         .merge(batch::router())
         .merge(import::router())
         .merge(balance::router())
         .merge(admin_entities::router())
+        .merge(admin_tags::router())
+        .merge(admin_categories::router())
         .merge(admin_transfers::router())
         .merge(admin_ledger::router())
         .fallback(no_such_route)
