@@ -4,13 +4,14 @@
 -- Neither engine's own ideas of letters are used, because they differ: case, accents and words are folded in Rust into the columns that
 -- end with `_key`, and the search tables hold opaque ASCII tokens that Rust made of them.
 
--- Folded texts of an entity. Null: written by a version before, and made when a host starts.
+-- Folded texts of an entity. The first is null: written by a version before; a host that starts makes them, and what else is missing.
 alter table entity add column name_key text;
 -- In lower case only: what follows the last letter of an address matters.
 alter table entity add column email_key text;
 alter table entity add column city_key text;
 alter table entity add column region_key text;
 alter table entity add column country_key text;
+create index entity_unkeyed on entity (entity_id) where name_key is null;
 
 -- The entities that can be found, oldest first, and how many they are.
 create index entity_listed on entity (entity_id) where status in ('accepted', 'tradingPending', 'tradingAccepted', 'tradingRejected');

@@ -59,7 +59,7 @@ pub async fn search(db: &Db, search: &Search, offset: i64, limit: i64) -> Result
     };
     let query = name.as_ref().map(|name| containing(name, forms.operators));
     let since = search.tagged_since.unwrap_or(i64::MIN);
-    let values = vec![
+    let values = [
         offers.into(),
         wants.into(),
         since.into(),

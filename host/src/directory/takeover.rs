@@ -12,18 +12,21 @@ use crate::system_clock;
 /// Rows of one transaction.
 const STEP: i64 = 500;
 
-/// Makes what is missing, and tells how many entities, tags and categories were taken over.
+/// Makes what is missing, and tells how many entities, tags and categories were taken over. Entities come last: as long as one of them is from
+/// before, something may be missing.
 ///
 /// # Errors
 /// When the database fails; what was done until then stays done.
 pub async fn take_over(db: &Db) -> Result<u64, Error> {
-    Ok(entities(db).await? + tags(db).await? + categories(db).await?)
+    let before = "select 1 as one from entity where name_key is null limit 1";
+    if db.fetch_optional(before, vec![]).await?.is_none() {
+        return Ok(0);
+    }
+    Ok(tags(db).await? + categories(db).await? + entities(db).await?)
 }
 
 async fn entities(db: &Db) -> Result<u64, Error> {
-    let sql = "select entity_id, name, email, city, region, country from entity
-               where name_key is null or email_key is null or city_key is null or region_key is null or country_key is null
-               order by entity_id limit $1";
+    let sql = "select entity_id, name, email, city, region, country from entity where name_key is null order by entity_id limit $1";
     let mut done = 0;
     loop {
         let rows = db.fetch_all(sql, vec![STEP.into()]).await?;
@@ -39,7 +42,7 @@ async fn entities(db: &Db) -> Result<u64, Error> {
                 .execute(
                     "update entity set name_key = $7, email_key = $8, city_key = $9, region_key = $10, country_key = $11
                      where entity_id = $1 and name = $2 and email = $3 and city = $4 and region = $5 and country = $6
-                       and (name_key is null or email_key is null or city_key is null or region_key is null or country_key is null)",
+                       and name_key is null",
                     values,
                 )
                 .await?;

@@ -125,7 +125,7 @@ pub(super) fn list_statements(db: &Db, entity: u128, change: &Change, held: &[He
     statements
 }
 
-/// The statements of a change. Columns that are not given keep what they have, also what another change gave them meanwhile.
+/// The statements of a change, which lock the entity first. An entity from before there was a directory waits for being taken over. Columns that are not given keep what they have, also what another change gave them meanwhile.
 pub(super) async fn update_statements(db: &Db, entity: u128, change: &Change) -> Result<Vec<Statement>, Error> {
     let sql = "select kind, name, added_at from entity_tag where entity_id = $1";
     let held = db.fetch_all(sql, vec![entity.into()]).await?;
@@ -145,7 +145,7 @@ pub(super) async fn update_statements(db: &Db, entity: u128, change: &Change) ->
                 region = coalesce($13, region), postal_code = coalesce($14, postal_code), country = coalesce($15, country),
                 show_tags_matched = case when $16 is null then show_tags_matched else $16 = 1 end,
                 daily_match_email = case when $17 is null then daily_match_email else $17 = 1 end,
-                name_key = coalesce($18, name_key), email_key = coalesce($19, email_key), city_key = coalesce($20, city_key),
+                name_key = case when name_key is null then null else coalesce($18, name_key) end, email_key = coalesce($19, email_key), city_key = coalesce($20, city_key),
                 region_key = coalesce($21, region_key), country_key = coalesce($22, country_key)
               where entity_id = $1",
         values: vec![
@@ -181,13 +181,25 @@ pub(super) async fn update_statements(db: &Db, entity: u128, change: &Change) ->
     Ok(statements)
 }
 
+/// Tries of a transaction that met another one.
+const TRIES: usize = 5;
+
 /// Runs statements in one transaction.
 pub(super) async fn run(db: &Db, statements: Vec<Statement>) -> Result<(), Error> {
-    let mut tx = db.begin().await?;
-    for statement in statements {
-        tx.execute(statement.sql, statement.values).await?;
+    let once = async || {
+        let mut tx = db.begin().await?;
+        for statement in statements.clone() {
+            tx.execute(statement.sql, statement.values).await?;
+        }
+        tx.commit().await
+    };
+    for _ in 1..TRIES {
+        match once().await {
+            Err(Error::Retry(_)) => {}
+            done => return done,
+        }
     }
-    tx.commit().await
+    once().await
 }
 
 /// Changes what an entity tells of itself.

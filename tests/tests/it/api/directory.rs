@@ -36,8 +36,10 @@ const ENTITIES: [(&str, &[&str], &[&str]); 9] = [
     ("100% Wool_Shop", &["wool"], &["bear"]),
 ];
 
-/// Which parameters find whom, in which order.
-const SEARCHES: [(&[(&str, &str)], &[&str]); 44] = [
+/// Parameters, and whom they find, in which order.
+type Expected = (&'static [(&'static str, &'static str)], &'static [&'static str]);
+
+const SEARCHES: [Expected; 44] = [
     // The tag itself, then what begins with it, then what contains it.
     (&[("offers", "vegetables")], &["Green Farm", "Hill Farm"]),
     (&[("offers", "VEGETABLES")], &["Green Farm", "Hill Farm"]),

@@ -255,3 +255,51 @@ async fn a_database_from_before_is_taken_over(engine: Engine) {
     assert_eq!(ask(Client::of(&network.server)).await, before);
     agrees(&network, engine).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_writing_is_waited_for_on_sqlite() {
+    who_is_writing_is_waited_for(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_is_writing_is_waited_for_on_postgres() {
+    who_is_writing_is_waited_for(Engine::Postgres).await;
+}
+
+/// Somebody takes a tag and a category while an administrator deletes both: who comes second sees what the first did.
+async fn who_is_writing_is_waited_for(engine: Engine) {
+    let network = Network::on(engine, "0", "0").await;
+    let Network { admin, alice, .. } = &network;
+    let db = Db::open(&network.home.database.url).await.unwrap();
+    let entity = uuid::Uuid::parse_str(&alice.entity).unwrap().as_u128();
+    for (door, write) in [
+        (
+            "tags",
+            "insert into entity_tag (entity_id, kind, place, name, added_at, listed) values ($1, 'offer', 0, 'taken', 0, true)",
+        ),
+        ("categories", "insert into entity_category (entity_id, place, name) values ($1, 0, 'taken')"),
+    ] {
+        for change in [None, Some(json!({ "name": "renamed" }))] {
+            let made = admin.post(&format!("/admin/{door}"), json!({ "name": "taken" })).await.data();
+            let path = format!("/admin/{door}/{}", made["id"].as_str().unwrap());
+            let mut tx = db.begin().await.unwrap();
+            tx.execute(write, vec![entity.into()]).await.unwrap();
+            let (client, asked) = (admin.clone(), change.clone());
+            let changing = tokio::spawn(async move {
+                match asked {
+                    None => client.delete(&path).await,
+                    Some(body) => client.patch(&path, body).await,
+                }
+            });
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            assert!(!changing.is_finished(), "{door}: it waits");
+            tx.commit().await.unwrap();
+            changing.await.unwrap().data();
+            agrees(&network, engine).await;
+            let owned = alice.own().await;
+            let owned = if door == "tags" { &owned["offers"] } else { &owned["categories"] };
+            assert_eq!(*owned, change.map_or_else(|| json!([]), |_| json!(["renamed"])), "{door}");
+        }
+    }
+    db.close().await;
+}

@@ -106,7 +106,7 @@ async fn what_is_hostile_finds_nothing(engine: Engine) {
     }
     let bobs = format!("/user/entities/{}", bob.entity);
     bob.client.patch(&bobs, json!({ "name": "bob", "offers": [] })).await.data();
-    let many = vec!["plain"; 11].join(",");
+    let many = ["plain"; 11].join(",");
     visitor.get(&format!("/entities?offers={many}")).await.refused(400, "You can only specify a maximum of 10 tags.");
     visitor.get("/entities?favorites_only=1").await.refused(400, "favorites_only must be true or false.");
     visitor.get("/entities?favorites_only=true").await.refused(400, "Please specify the querying_entity_id.");
