@@ -1,4 +1,4 @@
-//! The mutual-credit surface: the document's names, envelope and status codes over parties, accounts and identity.
+//! The mutual-credit surface: the document's names, envelope and status codes over parties, directory, accounts and identity.
 //!
 //! Invariant: no rule and no SQL is here. What the ledger may refuse has its words in one table, `problem.rs`.
 

@@ -4,6 +4,7 @@ use hesabu_tests::client::Client;
 use hesabu_tests::database::Engine;
 use hesabu_tests::network::{Member, Network};
 use serde_json::json;
+use std::time::{Duration, Instant};
 
 /// A query string of these parameters.
 fn query(parameters: &[(&str, &str)]) -> String {
@@ -106,6 +107,15 @@ async fn what_is_hostile_finds_nothing(engine: Engine) {
     }
     let bobs = format!("/user/entities/{}", bob.entity);
     bob.client.patch(&bobs, json!({ "name": "bob", "offers": [] })).await.data();
+    // As much as may be asked at once.
+    let words: Vec<String> = (0..24).map(|number| format!("wordy{}", char::from(b'a' + number))).collect();
+    let (most, fewest) = (vec![words.join(" "); 10].join(","), vec!["a b c d e f g h i j k l m n o p"; 10].join(","));
+    for text in [most, fewest] {
+        let begun = Instant::now();
+        let found = visitor.get(&format!("/entities?{}", query(&[("offers", &text), ("wants", &text)]))).await;
+        assert_eq!(found.meta().0, 0);
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    }
     let many = ["plain"; 11].join(",");
     visitor.get(&format!("/entities?offers={many}")).await.refused(400, "You can only specify a maximum of 10 tags.");
     visitor.get("/entities?favorites_only=1").await.refused(400, "favorites_only must be true or false.");
