@@ -141,8 +141,8 @@ fn fill(runtime: &Runtime, url: &str, accounts: u64, transfers: u64) -> anyhow::
 }
 
 /// Lets a PostgreSQL database finish what it does after millions of rows came at once, which is not what the first rounds are to be
-/// measured with: the transfers are to have been stored for long.
-async fn settle(url: &str) -> anyhow::Result<()> {
+/// measured with: the rows are to have been stored for long.
+pub(crate) async fn settle(url: &str) -> anyhow::Result<()> {
     progress::say("vacuuming the filled database");
     let mut connection = PgConnection::connect(url).await?;
     connection.execute("vacuum analyze").await?;

@@ -31,6 +31,12 @@ pub(crate) struct Plan {
     pub(crate) http_time: Duration,
     /// Transfers in the pasts of accounts that are asked about.
     pub(crate) pasts: Vec<u64>,
+    /// Entities that are searched.
+    pub(crate) entities: usize,
+    /// Tags that they have.
+    pub(crate) vocabulary: usize,
+    /// Searches of a kind in a round.
+    pub(crate) searches: usize,
 }
 
 impl Plan {
@@ -48,6 +54,9 @@ impl Plan {
             members: 1_000,
             http_time: Duration::from_secs(3),
             pasts: vec![10, 10_000, 1_000_000],
+            entities: 100_000,
+            vocabulary: 20_000,
+            searches: 100,
         }
     }
 
@@ -63,6 +72,9 @@ impl Plan {
             members: 100,
             http_time: Duration::from_secs(1),
             pasts: vec![10, 1_000, 20_000],
+            entities: 2_000,
+            vocabulary: 800,
+            searches: 20,
             ..Plan::whole()
         }
     }

@@ -1,6 +1,7 @@
 //! What every handler can reach: the capabilities of one running server, put together once at start.
 
 use crate::config::Config;
+use crate::directory;
 use crate::engine::{COMPONENT, Engine};
 use crate::identity::{Identity, TokenKeys};
 use crate::parties::Holders;
@@ -105,6 +106,10 @@ pub async fn open(config: &Config) -> anyhow::Result<Db> {
         .with_context(|| format!("the data folder {} cannot be made (HESABU_DATA)", config.data.display()))?;
     let db = Db::open(&config.database_url).await.context("the database cannot be opened (DATABASE_URL)")?;
     store::migrate(&db).await.context("the database cannot be brought up to date")?;
+    let taken_over = directory::take_over(&db).await.context("the directory cannot be brought up to date")?;
+    if taken_over > 0 {
+        tracing::info!(taken_over, "the directory has what was there before it");
+    }
     Ok(db)
 }
 

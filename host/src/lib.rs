@@ -4,6 +4,7 @@ pub mod engine; // runs the component that decides
 pub mod store; // remembers
 pub mod posting; // moves money: the path from a command to a durable answer
 pub mod identity; // who somebody is
+pub mod directory; // how entities are found
 pub mod parties; // the entities that trade
 pub mod accounts; // balances, histories, proposals
 pub mod statements; // of account, for who wants to check

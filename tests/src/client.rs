@@ -92,6 +92,11 @@ impl Client {
         Answer::to(json_body(self.request(Method::PATCH, path), body)).await
     }
 
+    /// `DELETE`
+    pub async fn delete(&self, path: &str) -> Answer {
+        Answer::to(self.request(Method::DELETE, path)).await
+    }
+
     /// `GET` outside of the API.
     pub async fn outside(&self, path: &str) -> Answer {
         Answer::to(self.http.get(format!("{}{path}", self.address))).await

@@ -7,6 +7,7 @@ mod memory; // what a server takes
 mod start; // until a server is ready
 mod history; // an account's past
 mod verify; // the proof
+mod directory; // finding entities
 mod engine; // the core, natively and in the component
 
 use crate::database::Engine;
@@ -38,6 +39,8 @@ pub(crate) enum Bench {
     HttpHot,
     /// Questions about long pasts
     History,
+    /// Searches among many entities, over HTTP
+    Directory,
     /// Replay of the journal
     Verify,
     /// Resident memory of a server, at rest and under load
@@ -80,6 +83,7 @@ impl Bench {
             Bench::Http => http::uniform(plan, runtime),
             Bench::HttpHot => http::hot(plan, runtime),
             Bench::History => history::run(plan, runtime),
+            Bench::Directory => directory::run(plan, runtime),
             Bench::Verify => verify::run(plan, runtime),
             Bench::Memory => memory::run(plan, runtime),
             Bench::Start => start::run(plan, runtime),

@@ -5,7 +5,7 @@ use hesabu::accounts::{self, Answer, Direction, Proposal, Reply};
 use hesabu::app::App;
 use hesabu::config::Config;
 use hesabu::identity::NewPerson;
-use hesabu::parties::{self, Details, Entity, EntityFilter, EntityStatus, Governed, SignUp};
+use hesabu::parties::{self, Details, Entity, EntityStatus, Governed, SignUp};
 use ledger_core::Amount;
 use std::process::ExitCode;
 
@@ -32,7 +32,7 @@ const PASSWORD: &str = "demo-1-password!";
 pub(crate) async fn demo(config: &Config) -> anyhow::Result<ExitCode> {
     let app = App::start(config).await?;
     let _alone = super::alone(&app.db)?;
-    if parties::entities(&app.db, &EntityFilter::default(), 0, 1).await?.1 > 0 {
+    if parties::any(&app.db).await? {
         bail!(
             "this database is in use: the demo's members have a password that everybody knows, so it only fills an empty one \
              (try --data demo-data, without DATABASE_URL)"

@@ -2,6 +2,7 @@
 //! and frozen for everybody else, and both change in one transaction.
 
 use super::{Change, Entity, EntityStatus, store};
+use crate::directory;
 use crate::posting::{Entry, Group, Posting, PostingError};
 use crate::store::{Db, Statement};
 use crate::system_clock;
@@ -35,6 +36,7 @@ pub async fn govern(
     if let Some(status) = governed.status {
         entries.push(Command::SetStatus(SetStatus { account: entity.account, status: status.account_status() }));
         companions.push(set_status(entity.id, status));
+        companions.extend(directory::set_listed(entity.id, status.is_listed(), system_clock().0));
     }
     let Governed { floor, ceiling, .. } = governed;
     if floor.is_some() || ceiling.is_some() {

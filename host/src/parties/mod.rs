@@ -1,4 +1,5 @@
-//! Parties: the entities (businesses, people, associations) that trade, and whose they are. Their money is in `accounts`.
+//! Parties: the entities (businesses, people, associations) that trade, and whose they are. Their money is in `accounts`, how they are found in
+//! `directory`.
 
 mod account_number; // what people write on an invoice
 mod signup; // a person, an entity and an account at once
@@ -13,8 +14,8 @@ pub use govern::{Governed, govern};
 pub use holders::{Holder, Holders, holders_among};
 pub use signup::{SignUp, SignUpError, SignedUp, sign_up};
 pub use status::EntityStatus;
-pub use store::{EntityFilter, accounts_of, entities, entities_of, entity, names, update};
-pub use tags::{TAG_LENGTH_MAX, TAGS_MAX, tag_names};
+pub use store::{accounts_of, any, entities_among, entities_of, entity, names, update};
+pub use tags::{TAG_LENGTH_MAX, TAGS_MAX, tag_name, tag_names};
 
 use ledger_core::{AccountId, LedgerId};
 

@@ -71,8 +71,8 @@ pub async fn sign_up(identity: &Identity, posting: &Posting, request: SignUp) ->
     for _ in 0..NUMBER_TRIES {
         let owner = store::Owner { person, ledger: request.ledger, account, number: AccountNumber::random() };
         let mut companions = vec![add_person.clone(), add_session.clone()];
-        companions.push(store::add_statement(entity, &owner, &request.details));
-        companions.extend(store::list_statements(entity, &tags, &[]));
+        companions.extend(store::add_statements(posting.db(), entity, &owner, &request.details));
+        companions.extend(store::list_statements(posting.db(), entity, &tags, &[]));
         match posting.submit_one(request.ledger, Group::of(open, "").with(companions)).await {
             Ok(Ok(_)) => return Ok(SignedUp { person, entity, token }),
             Ok(Err(rejection)) => return Err(anyhow::anyhow!("a new account was refused: {rejection}").into()),

@@ -48,6 +48,11 @@ impl EntityStatus {
         EntityStatus::ALL.into_iter().find(|status| status.word() == word)
     }
 
+    /// Whether it can be found, and find others.
+    pub const fn is_listed(self) -> bool {
+        !matches!(self, EntityStatus::Pending | EntityStatus::Rejected)
+    }
+
     /// Whether its account moves money.
     pub(super) const fn account_status(self) -> AccountStatus {
         match self {
@@ -60,4 +65,17 @@ impl EntityStatus {
 /// Reads a stored word.
 pub(super) fn stored_status(word: &str) -> Result<EntityStatus, Error> {
     EntityStatus::from_word(word).ok_or_else(|| Error::Corrupt(format!("{word} is no status of an entity")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EntityStatus;
+    use crate::directory::LISTED;
+
+    #[test]
+    fn sql_lists_the_same_statuses() {
+        for status in EntityStatus::ALL {
+            assert_eq!(status.is_listed(), LISTED.contains(&format!("'{}'", status.word())), "{status:?}");
+        }
+    }
 }

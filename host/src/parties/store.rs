@@ -1,9 +1,11 @@
-//! Entities as they are stored: every statement about them.
+//! Entities as they are stored: every statement about them. What they are found by is `directory`'s, and is written with them.
 
 use super::status::stored_status;
 use super::{AccountNumber, Change, Details, Entity, EntityStatus};
+use crate::directory::{self, Keys, LISTED};
 use crate::store::{Db, Error, Row, Statement, Value};
 use crate::system_clock;
+use const_format::formatcp;
 use ledger_core::{AccountId, LedgerId};
 use std::collections::HashMap;
 
@@ -18,26 +20,33 @@ pub(super) struct Owner {
     pub(super) number: AccountNumber,
 }
 
-/// Which entities a list shows: those for which everything given is true.
-#[derive(Clone, PartialEq, Eq, Default, Debug)]
-pub struct EntityFilter {
-    /// Has one of these statuses; empty for any.
-    pub statuses: Vec<EntityStatus>,
-    /// Has this account number.
-    pub account_number: Option<String>,
-    /// Has this text in its name, in any case.
-    pub name: Option<String>,
-    /// Has this e-mail address, in any case.
-    pub email: Option<String>,
+/// The statements that add an entity, which is pending.
+pub(super) fn add_statements(db: &Db, id: u128, owner: &Owner, details: &Details) -> Vec<Statement> {
+    let keys = keys(&Change {
+        name: Some(details.name.clone()),
+        email: Some(details.email.clone()),
+        city: Some(details.city.clone()),
+        region: Some(details.region.clone()),
+        country: Some(details.country.clone()),
+        ..Change::default()
+    });
+    let found = directory::add_name(db, id, keys.name.as_deref().unwrap_or_default());
+    vec![add_statement(id, owner, details.clone(), keys), found]
 }
 
-pub(super) fn add_statement(id: u128, owner: &Owner, details: &Details) -> Statement {
-    let details = details.clone();
+/// What an entity is found by, of what a change has.
+fn keys(change: &Change) -> Keys {
+    let Change { name, email, city, region, country, .. } = change;
+    Keys::of(name.as_deref(), email.as_deref(), city.as_deref(), region.as_deref(), country.as_deref())
+}
+
+fn add_statement(id: u128, owner: &Owner, details: Details, keys: Keys) -> Statement {
     Statement {
         sql: "insert into entity (entity_id, person_id, ledger_id, account_id, account_number, status, created_at,
                                   name, email, telephone, inc_type, company_number, website, declared_turnover, description,
-                                  address, city, region, postal_code, country, show_tags_matched, daily_match_email)
-              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+                                  address, city, region, postal_code, country, show_tags_matched, daily_match_email,
+                                  name_key, email_key, city_key, region_key, country_key)
+              values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25, $26, $27)",
         values: vec![
             id.into(),
             owner.person.into(),
@@ -61,6 +70,11 @@ pub(super) fn add_statement(id: u128, owner: &Owner, details: &Details) -> State
             details.country.into(),
             details.show_tags_matched.into(),
             details.daily_match_email.into(),
+            keys.name.into(),
+            keys.email.into(),
+            keys.city.into(),
+            keys.region.into(),
+            keys.country.into(),
         ],
     }
 }
@@ -72,9 +86,10 @@ pub(super) struct HeldTag {
     added_at: i64,
 }
 
-/// The statements that replace an entity's tags and categories. A tag that was there keeps the time when it was added.
-pub(super) fn list_statements(entity: u128, change: &Change, held: &[HeldTag]) -> Vec<Statement> {
-    let mut statements = vec![];
+/// The statements that replace an entity's tags and categories, after those that write the entity. A tag that was there keeps the time when it
+/// was added.
+pub(super) fn list_statements(db: &Db, entity: u128, change: &Change, held: &[HeldTag]) -> Vec<Statement> {
+    let (mut statements, now) = (vec![], system_clock().0);
     for (kind, names) in [("offer", &change.offers), ("want", &change.wants)] {
         let Some(names) = names else { continue };
         let sql = "delete from entity_tag where entity_id = $1 and kind = $2";
@@ -82,29 +97,35 @@ pub(super) fn list_statements(entity: u128, change: &Change, held: &[HeldTag]) -
         for (place, name) in (0_i64..).zip(names) {
             let since = held.iter().find(|tag| tag.kind == kind && tag.name == *name).map(|tag| tag.added_at);
             statements.push(Statement {
-                sql: "insert into entity_tag (entity_id, kind, place, name, added_at) values ($1, $2, $3, $4, $5)",
+                sql: formatcp!(
+                    "insert into entity_tag (entity_id, kind, place, name, added_at, listed)
+                     select $1, $2, $3, $4, $5, status in {LISTED} from entity where entity_id = $1"
+                ),
                 values: vec![
                     entity.into(),
                     kind.into(),
                     place.into(),
                     name.as_str().into(),
-                    since.unwrap_or_else(|| system_clock().0).into(),
+                    since.unwrap_or(now).into(),
                 ],
             });
         }
     }
+    let names = [&change.offers, &change.wants].into_iter().flatten().flatten();
+    statements.extend(directory::tag_statements(db, entity, names, now));
     if let Some(names) = &change.categories {
         let sql = "delete from entity_category where entity_id = $1";
         statements.push(Statement { sql, values: vec![entity.into()] });
         for (place, name) in (0_i64..).zip(names) {
-            let sql = "insert into entity_category (entity_id, place, name) values ($1, $2, $3)";
+            // One that was deleted meanwhile is not there any more.
+            let sql = "insert into entity_category (entity_id, place, name) select $1, $2, name from category where name = $3";
             statements.push(Statement { sql, values: vec![entity.into(), place.into(), name.as_str().into()] });
         }
     }
     statements
 }
 
-/// The statements of a change. Columns that are not given keep what they have, also what another change gave them meanwhile.
+/// The statements of a change, which lock the entity first. An entity from before there was a directory waits for being taken over. Columns that are not given keep what they have, also what another change gave them meanwhile.
 pub(super) async fn update_statements(db: &Db, entity: u128, change: &Change) -> Result<Vec<Statement>, Error> {
     let sql = "select kind, name, added_at from entity_tag where entity_id = $1";
     let held = db.fetch_all(sql, vec![entity.into()]).await?;
@@ -112,6 +133,7 @@ pub(super) async fn update_statements(db: &Db, entity: u128, change: &Change) ->
         .iter()
         .map(|row| Ok(HeldTag { kind: row.text("kind")?, name: row.text("name")?, added_at: row.int("added_at")? }));
     let held: Vec<HeldTag> = held.collect::<Result<_, Error>>()?;
+    let keys = keys(change);
     let flag = |flag: Option<bool>| Value::from(flag.map(i64::from));
     let Change { name, email, telephone, inc_type, company_number, website, declared_turnover, .. } = change.clone();
     let Change { description, address, city, region, postal_code, country, .. } = change.clone();
@@ -122,7 +144,9 @@ pub(super) async fn update_statements(db: &Db, entity: u128, change: &Change) ->
                 description = coalesce($10, description), address = coalesce($11, address), city = coalesce($12, city),
                 region = coalesce($13, region), postal_code = coalesce($14, postal_code), country = coalesce($15, country),
                 show_tags_matched = case when $16 is null then show_tags_matched else $16 = 1 end,
-                daily_match_email = case when $17 is null then daily_match_email else $17 = 1 end
+                daily_match_email = case when $17 is null then daily_match_email else $17 = 1 end,
+                name_key = case when name_key is null then null else coalesce($18, name_key) end, email_key = coalesce($19, email_key), city_key = coalesce($20, city_key),
+                region_key = coalesce($21, region_key), country_key = coalesce($22, country_key)
               where entity_id = $1",
         values: vec![
             entity.into(),
@@ -142,20 +166,40 @@ pub(super) async fn update_statements(db: &Db, entity: u128, change: &Change) ->
             country.into(),
             flag(change.show_tags_matched),
             flag(change.daily_match_email),
+            keys.name.clone().into(),
+            keys.email.into(),
+            keys.city.into(),
+            keys.region.into(),
+            keys.country.into(),
         ],
     };
     let mut statements = vec![update];
-    statements.extend(list_statements(entity, change, &held));
+    if let Some(name) = keys.name {
+        statements.extend(directory::change_name(db, entity, &name));
+    }
+    statements.extend(list_statements(db, entity, change, &held));
     Ok(statements)
 }
 
+/// Tries of a transaction that met another one.
+const TRIES: usize = 5;
+
 /// Runs statements in one transaction.
 pub(super) async fn run(db: &Db, statements: Vec<Statement>) -> Result<(), Error> {
-    let mut tx = db.begin().await?;
-    for statement in statements {
-        tx.execute(statement.sql, statement.values).await?;
+    let once = async || {
+        let mut tx = db.begin().await?;
+        for statement in statements.clone() {
+            tx.execute(statement.sql, statement.values).await?;
+        }
+        tx.commit().await
+    };
+    for _ in 1..TRIES {
+        match once().await {
+            Err(Error::Retry(_)) => {}
+            done => return done,
+        }
     }
-    tx.commit().await
+    once().await
 }
 
 /// Changes what an entity tells of itself.
@@ -194,31 +238,25 @@ pub async fn accounts_of(db: &Db, person: u128) -> Result<Vec<AccountId>, Error>
     rows.iter().map(|row| Ok(AccountId(row.id("account_id")?))).collect()
 }
 
-/// A page of the entities that a filter lets through, oldest first, and how many there are in all.
+/// The entities of these ids, in the same order. None comes twice.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn entities(db: &Db, filter: &EntityFilter, offset: i64, limit: i64) -> Result<(Vec<Entity>, i64), Error> {
-    let EntityFilter { statuses, account_number, name, email } = filter.clone();
-    // One list of words, each between commas, is one value however many there are.
-    let words = statuses.iter().map(|status| format!(",{},", status.word())).reduce(|all, word| all + &word);
-    let values = vec![
-        words.into(),
-        account_number.into(),
-        name.map(|name| name.to_lowercase()).into(),
-        email.map(|email| email.to_lowercase()).into(),
-    ];
-    let count = "select count(*) as n from entity
-                 where ($1 is null or replace($1, ',' || status || ',', '') <> $1) and ($2 is null or account_number = $2)
-                   and ($3 is null or replace(lower(name), $3, '') <> lower(name)) and ($4 is null or lower(email) = $4)";
-    let total = db.fetch_optional(count, values.clone()).await?.map_or(Ok(0), |row| row.int("n"))?;
-    let page = "select * from entity
-                where ($1 is null or replace($1, ',' || status || ',', '') <> $1) and ($2 is null or account_number = $2)
-                  and ($3 is null or replace(lower(name), $3, '') <> lower(name)) and ($4 is null or lower(email) = $4)
-                order by entity_id limit $5 offset $6";
-    let values = values.into_iter().chain([limit.into(), offset.into()]).collect();
-    let rows = db.fetch_all(page, values).await?;
-    Ok((with_lists(db, &rows).await?, total))
+pub async fn entities_among(db: &Db, ids: &[u128]) -> Result<Vec<Entity>, Error> {
+    let keys: Vec<Value> = ids.iter().map(|id| (*id).into()).collect();
+    let rows = db.fetch_among("select * from entity where entity_id", &[], &keys, "").await?;
+    let mut entities = with_lists(db, &rows).await?;
+    let places: HashMap<u128, usize> = ids.iter().enumerate().map(|(place, id)| (*id, place)).collect();
+    entities.sort_by_key(|entity| places.get(&entity.id).copied());
+    Ok(entities)
+}
+
+/// Whether there is any entity.
+///
+/// # Errors
+/// When the database fails.
+pub async fn any(db: &Db) -> Result<bool, Error> {
+    Ok(db.fetch_optional("select 1 as one from entity limit 1", vec![]).await?.is_some())
 }
 
 /// Account number and name of the entities that have these accounts.

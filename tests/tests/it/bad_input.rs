@@ -158,6 +158,14 @@ fn operations(scene: &Scene) -> Vec<(&Client, Method, String, Value)> {
         ),
         (admin, Method::PATCH, format!("/admin/entities/{}", alice.entity), governed),
         (
+            member,
+            Method::POST,
+            "/favorites".into(),
+            json!({ "addToEntityID": alice.entity, "favoriteEntityID": bob.entity, "isFavorite": true }),
+        ),
+        (admin, Method::POST, "/admin/tags".into(), json!({ "name": "x" })),
+        (admin, Method::POST, "/admin/categories".into(), json!({ "name": "x" })),
+        (
             admin,
             Method::POST,
             "/admin/transfers".into(),
@@ -346,6 +354,12 @@ async fn ids_that_nobody_has(engine: Engine) {
         bad(&admin.get(&format!("/admin/entities/{id}")).await, id);
         bad(&admin.patch(&format!("/admin/entities/{id}"), json!({ "status": "rejected" })).await, id);
         bad(&admin.get(&format!("/admin/transfers/{id}")).await, id);
+        bad(&alice.client.get(&format!("/entities/{id}")).await, id);
+        bad(&alice.client.get(&format!("/entities?querying_entity_id={id}")).await, id);
+        for door in ["tags", "categories"] {
+            bad(&admin.patch(&format!("/admin/{door}/{id}"), json!({ "name": "x" })).await, id);
+            bad(&admin.delete(&format!("/admin/{door}/{id}")).await, id);
+        }
         bad(&alice.client.get(&format!("/balance?querying_entity_id={id}")).await, id);
         bad(&alice.client.get(&format!("/transfers?status=all&querying_entity_id={id}")).await, id);
     }
@@ -438,6 +452,12 @@ async fn methods_and_addresses(scene: &Scene) {
         ("/transfers", [Method::PUT, Method::PATCH, Method::DELETE]),
         ("/transfers/preview", [Method::GET, Method::PUT, Method::DELETE]),
         ("/balance", [Method::POST, Method::PUT, Method::DELETE]),
+        ("/categories", [Method::POST, Method::PUT, Method::DELETE]),
+        ("/tags", [Method::POST, Method::PUT, Method::DELETE]),
+        ("/entities", [Method::POST, Method::PUT, Method::DELETE]),
+        ("/favorites", [Method::GET, Method::PUT, Method::DELETE]),
+        ("/admin/tags", [Method::GET, Method::PUT, Method::DELETE]),
+        ("/admin/categories", [Method::GET, Method::PUT, Method::DELETE]),
         ("/admin/entities", [Method::POST, Method::PUT, Method::DELETE]),
         ("/admin/transfers", [Method::PUT, Method::PATCH, Method::DELETE]),
         ("/admin/ledger/health", [Method::POST, Method::PUT, Method::DELETE]),

@@ -50,8 +50,19 @@ const TABLES: [(&str, Option<&str>); 10] = [
     ("idempotency", None),
     ("person", None),
     ("session", None),
-    ("entity", None),
-    ("entity_tag", None),
+    (
+        "entity",
+        Some(
+            "entity_id, person_id, account_number, ledger_id, account_id, status, name, email, telephone, inc_type, company_number, website,
+             declared_turnover, description, address, city, region, postal_code, country, show_tags_matched, daily_match_email, created_at, member_since
+             ) select entity_id, person_id, account_number, ledger_id, account_id, status, name, email, telephone, inc_type, company_number, website,
+             declared_turnover, description, address, city, region, postal_code, country, show_tags_matched, daily_match_email, created_at, member_since",
+        ),
+    ),
+    (
+        "entity_tag",
+        Some("entity_id, kind, place, name, added_at) select entity_id, kind, place, name, added_at"),
+    ),
     ("entity_category", None),
 ];
 

@@ -173,6 +173,21 @@ impl FromRequestParts<App> for Administrator {
     }
 }
 
+/// Somebody with a good token or with none: one that is sent and not good is refused.
+pub(super) struct Visitor(pub(super) Option<Session>);
+
+impl FromRequestParts<App> for Visitor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Visitor, Problem> {
+        if !parts.headers.contains_key(AUTHORIZATION) {
+            return Ok(Visitor(None));
+        }
+        let Anybody(session) = Anybody::from_request_parts(parts, app).await?;
+        Ok(Visitor(Some(session)))
+    }
+}
+
 /// The address that a request came from: the socket's, whatever headers say.
 pub(super) struct ClientAddress(pub(super) String);
 

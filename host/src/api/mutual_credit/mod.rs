@@ -1,4 +1,4 @@
-//! The mutual-credit surface: the document's names, envelope and status codes over parties, accounts and identity.
+//! The mutual-credit surface: the document's names, envelope and status codes over parties, directory, accounts and identity.
 //!
 //! Invariant: no rule and no SQL is here. What the ledger may refuse has its words in one table, `problem.rs`.
 
@@ -8,6 +8,8 @@ mod problem; // {"errors": […]}: every refusal and its status
 mod extract; // bodies, queries, pages, and who asks
 mod fields; // lengths, addresses, amounts
 mod openapi; // the description of all this
+mod filters; // what lists of entities are filtered by
+mod terms; // tags and categories, as administrators change them
 mod views; // entities and transfers as the document shows them
 
 mod signup; // POST /signup
@@ -15,6 +17,10 @@ mod sessions; // POST /login, /logout, /admin/login, /admin/logout
 mod passwords; // POST /password-change, /admin/password-change
 mod user; // GET, PATCH /user
 mod user_entities; // GET /user/entities, PATCH /user/entities/{id}
+mod categories; // GET /categories
+mod tags; // GET /tags
+mod entities; // GET /entities, GET /entities/{id}
+mod favorites; // POST /favorites
 mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
 mod reversals; // POST /transfers/{id}/reversal, /admin/transfers/{id}/reversal
 mod batch; // POST /transfers/batch
@@ -22,6 +28,8 @@ mod import; // POST /transfers/import
 mod statements; // GET /user/entities/{id}/statement, /admin/entities/{id}/statement
 mod balance; // GET /balance
 mod admin_entities; // GET /admin/entities, GET, PATCH /admin/entities/{id}
+mod admin_tags; // POST /admin/tags, PATCH, DELETE /admin/tags/{id}
+mod admin_categories; // POST /admin/categories, PATCH, DELETE /admin/categories/{id}
 mod admin_transfers; // POST, GET /admin/transfers, GET /admin/transfers/{id}
 mod admin_logs; // GET /admin/logs
 mod admin_ledger; // GET /admin/ledger/health
@@ -52,6 +60,10 @@ fn routes() -> OpenApiRouter<App> {
         .merge(passwords::router().into())
         .merge(user::router().into())
         .merge(user_entities::router())
+        .merge(categories::router().into())
+        .merge(tags::router().into())
+        .merge(entities::router().into())
+        .merge(favorites::router().into())
         .merge(transfers::router())
         .merge(reversals::router())
         .merge(batch::router())
@@ -59,6 +71,8 @@ fn routes() -> OpenApiRouter<App> {
         .merge(statements::router())
         .merge(balance::router())
         .merge(admin_entities::router().into())
+        .merge(admin_tags::router().into())
+        .merge(admin_categories::router().into())
         .merge(admin_transfers::router())
         .merge(admin_logs::router())
         .merge(admin_ledger::router())

@@ -1,17 +1,18 @@
-//! Entities and transfers as the document shows them. Three views of an entity are kept apart: the owner's, the public's
-//! (not built yet), and the administrator's.
+//! Entities and transfers as the document shows them. Three views of an entity are kept apart: the owner's, the public's, and the
+//! administrator's.
 
 use super::problem::Problem;
 use super::writing::{date, number};
 use crate::accounts::{self, Links, TransferRecord, TransferStatus};
 use crate::app::App;
+use crate::directory;
 use crate::id_text;
 use crate::identity::Person;
-use crate::parties::{self, Entity};
+use crate::parties::{self, Entity, EntityStatus};
 use ledger_core::{Account, AccountId, Unit};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use utoipa::ToSchema;
 
 #[derive(Serialize, ToSchema)]
@@ -86,6 +87,36 @@ pub(super) struct OwnerView {
     pending_transfers: Option<Vec<TransferView>>,
 }
 
+/// An entity as everybody sees it: nothing about its money.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct PublicView {
+    id: String,
+    account_number: String,
+    name: String,
+    /// Shown by one trading member to another; otherwise the field is absent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    telephone: String,
+    inc_type: String,
+    company_number: String,
+    website: String,
+    declared_turnover: Option<i64>,
+    description: String,
+    address: String,
+    city: String,
+    region: String,
+    postal_code: String,
+    country: String,
+    status: &'static str,
+    show_tags_matched_since_last_login: bool,
+    receive_daily_match_notification_email: bool,
+    offers: Vec<String>,
+    wants: Vec<String>,
+    categories: Vec<String>,
+    is_favorite: bool,
+}
+
 /// An entity as an administrator sees it.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -137,6 +168,59 @@ impl OwnerView {
             max_negative_balance: number(floor.negated(), unit),
             pending_transfers: None,
         })
+    }
+}
+
+impl PublicView {
+    /// `entities` as they are shown to whoever asks as the entity `asking`, which must be their own.
+    pub(super) async fn list(
+        app: &App,
+        entities: Vec<Entity>,
+        asking: Option<&Entity>,
+    ) -> Result<Vec<PublicView>, Problem> {
+        let favorites = match asking {
+            Some(asking) => {
+                let ids: Vec<u128> = entities.iter().map(|entity| entity.id).collect();
+                directory::favorites_among(&app.db, asking.id, &ids).await?
+            }
+            None => HashSet::new(),
+        };
+        let trades = |entity: &Entity| entity.status == EntityStatus::TradingAccepted;
+        let asking_trades = asking.is_some_and(trades);
+        let view = |entity: Entity| {
+            let is_favorite = favorites.contains(&entity.id);
+            let shows_email = asking_trades && trades(&entity);
+            PublicView::of(entity, shows_email, is_favorite)
+        };
+        Ok(entities.into_iter().map(view).collect())
+    }
+
+    fn of(entity: Entity, shows_email: bool, is_favorite: bool) -> PublicView {
+        let details = entity.details;
+        PublicView {
+            id: id_text(entity.id),
+            account_number: entity.account_number,
+            name: details.name,
+            email: shows_email.then_some(details.email),
+            telephone: details.telephone,
+            inc_type: details.inc_type,
+            company_number: details.company_number,
+            website: details.website,
+            declared_turnover: details.declared_turnover,
+            description: details.description,
+            address: details.address,
+            city: details.city,
+            region: details.region,
+            postal_code: details.postal_code,
+            country: details.country,
+            status: entity.status.word(),
+            show_tags_matched_since_last_login: details.show_tags_matched,
+            receive_daily_match_notification_email: details.daily_match_email,
+            offers: entity.offers,
+            wants: entity.wants,
+            categories: entity.categories,
+            is_favorite,
+        }
     }
 }
 

@@ -123,8 +123,10 @@ async fn an_administrator_governs_entities(engine: Engine) {
         ("status=pending", vec![&carol]),
         ("status=tradingAccepted", vec![&alice, &bob]),
         ("name=ALI", vec![&alice]),
+        ("name=%C3%A4L%C3%AF", vec![&alice]),
         ("email=Bob@Example.org", vec![&bob]),
         ("name=%25", vec![]),
+        ("city=london", vec![]),
         ("page=2&page_size=2", vec![&carol]),
     ] {
         let found = ids(&admin.get(&format!("/admin/entities?{query}")).await.data());
@@ -135,7 +137,10 @@ async fn an_administrator_governs_entities(engine: Engine) {
     assert_eq!(admin.get("/admin/entities?page_size=2").await.meta(), (3, 2));
 
     let body =
-        r#"{"status":"tradingAccepted","maxPositiveBalance":1000.50,"maxNegativeBalance":20,"categories":["Cafés"]}"#;
+        r#"{"status":"tradingAccepted","maxPositiveBalance":1000.50,"maxNegativeBalance":20,"categories":["CAFES"]}"#;
+    admin.patch(&path, body).await.refused(400, "Category does not exist.");
+    assert_eq!(admin.get(&path).await.data(), read, "and nothing else of it happened");
+    admin.post("/admin/categories", json!({ "name": "Cafés" })).await.data();
     let answer = admin.patch(&path, body).await;
     assert_eq!(answer.number("/data/maxPositiveBalance"), "1000.5");
     assert_eq!(answer.number("/data/maxNegativeBalance"), "20");

@@ -2,6 +2,11 @@
 
 mod people; // signup, login, logout, user
 mod entities; // one's own, and as administrators see and change them
+mod directory; // finding entities
+mod hostile; // texts that mean something elsewhere
+mod drift; // what is found and what is there agree
+mod vocabulary; // tags and categories
+mod favorites; // entities to find again
 mod trade; // proposing, answering, balances
 mod lists; // pages and filters
 mod amounts; // exact in, exact out; texts of every script

@@ -36,10 +36,13 @@ fn defined(text: &str) -> Vec<String> {
         let words: Vec<&str> =
             line.split(|c: char| c.is_whitespace() || "(,;".contains(c)).filter(|word| !word.is_empty()).collect();
         match words.as_slice() {
-            ["create", "table", name, ..] => {
+            // What SQLite's full-text search makes of a table and an index of its own, PostgreSQL has as a table and an index of the kind that
+            // holds words.
+            ["create", "virtual", "table", name, ..] | ["create", "table", name, ..] => {
                 defined.push(format!("table {name}"));
                 table = Some((*name).into());
             }
+            ["create", "index", ..] if line.contains(" using gin ") => {}
             ["create", ..] => {
                 let name =
                     words.iter().position(|word| ["index", "view"].contains(word)).and_then(|at| words.get(at + 1));
@@ -47,6 +50,8 @@ fn defined(text: &str) -> Vec<String> {
             }
             ["alter", "table", name, "add", "column", column, ..] => defined.push(format!("{name}.{column}")),
             _ if line.starts_with(')') => table = None,
+            // A setting of full-text search.
+            [_, "=", ..] => {}
             [first, ..] => {
                 let Some(table) = &table else { continue };
                 if !["primary", "unique", "check", "foreign", "constraint"].contains(first) {
@@ -66,4 +71,8 @@ fn columns_are_read_from_sql() {
     let sql = "-- x\ncreate table a (\n  -- c\n  id uuid not null,\n  n bigint constraint n_positive check (n > 0),\n  primary key (id)\n);\n\
                create unique index \"a.n\" on a (n);\nalter table a add column m text;";
     assert_eq!(defined(sql), ["table a", "a.id", "a.n", "a constraint n_positive", "unique \"a.n\"", "a.m"]);
+    let sqlite = "create virtual table s using fts5 (\n  id unindexed,\n  tokens,\n  tokenize = 'ascii'\n);\ncreate index t on a (n);";
+    let postgres = "create table s (\n  id uuid not null,\n  tokens tsvector\n);\ncreate index i on s using gin (tokens);\ncreate index t on a (n);";
+    assert_eq!(defined(sqlite), ["table s", "s.id", "s.tokens", "index t"]);
+    assert_eq!(defined(postgres), defined(sqlite));
 }

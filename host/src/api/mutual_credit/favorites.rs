@@ -1,0 +1,51 @@
+//! `POST /favorites`: entities that one's own wants to find again, over `directory`.
+
+use super::extract::{Body, Member, id};
+use super::fields::Faults;
+use super::problem::Problem;
+use super::user_entities::own;
+use crate::app::App;
+use crate::directory;
+use axum::Router;
+use axum::extract::State;
+use axum::routing::post;
+use serde::Deserialize;
+
+pub(super) fn router() -> Router<App> {
+    Router::new().route("/favorites", post(set))
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    #[serde(rename = "addToEntityID")]
+    add_to: Option<String>,
+    #[serde(rename = "favoriteEntityID")]
+    favorite: Option<String>,
+    /// The document's reference reads the other name.
+    #[serde(rename = "isFavorite", alias = "favorite")]
+    is_favorite: Option<bool>,
+}
+
+const UNKNOWN: &str = "favoriteEntityID is incorrect.";
+
+/// Adds a favorite or takes it away; doing so again changes nothing.
+async fn set(State(app): State<App>, Member(session): Member, Body(request): Body<Request>) -> Result<(), Problem> {
+    let mut faults = Faults::default();
+    let add_to = request.add_to.as_deref().and_then(id);
+    if add_to.is_none() {
+        faults.add("addToEntityID is incorrect.");
+    }
+    let favorite = request.favorite.as_deref().and_then(id);
+    if favorite.is_none() {
+        faults.add(UNKNOWN);
+    }
+    if request.is_favorite.is_none() {
+        faults.add("Favorite must be specified.");
+    }
+    faults.check()?;
+    let entity = own(&app, session, add_to).await?;
+    let favorite = favorite.unwrap_or_default();
+    let set = directory::set_favorite(&app.db, entity.id, favorite, request.is_favorite.unwrap_or_default()).await?;
+    if set { Ok(()) } else { Err(Problem::invalid(UNKNOWN)) }
+}
