@@ -2,21 +2,28 @@
 
 use super::envelope::Data;
 use super::extract::{Administrator, Body, PathId};
+use super::openapi::{ADMINISTRATION, Id};
 use super::problem::Problem;
 use super::terms::{Noun, TermRequest, TermView};
 use crate::app::App;
 use crate::directory;
-use axum::Router;
 use axum::extract::State;
-use axum::routing::{patch, post};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 const NOUN: Noun = Noun { first: "Category", within: "category" };
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/admin/categories", post(create)).route("/admin/categories/{id}", patch(rename).delete(delete))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(rename, delete))
 }
 
 /// Makes one.
+#[utoipa::path(
+    post, path = "/admin/categories", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    request_body = TermRequest,
+    responses((status = 200, description = "OK", body = Data<TermView>))
+)]
 async fn create(
     State(app): State<App>,
     _administrator: Administrator,
@@ -27,6 +34,13 @@ async fn create(
 }
 
 /// Renames one, also at every entity that has it.
+#[utoipa::path(
+    patch, path = "/admin/categories/{id}", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(Id),
+    request_body = TermRequest,
+    responses((status = 200, description = "OK", body = Data<TermView>))
+)]
 async fn rename(
     State(app): State<App>,
     _administrator: Administrator,
@@ -38,6 +52,12 @@ async fn rename(
 }
 
 /// Deletes one, also from every entity that has it, and tells what it was.
+#[utoipa::path(
+    delete, path = "/admin/categories/{id}", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(Id),
+    responses((status = 200, description = "OK", body = Data<TermView>))
+)]
 async fn delete(
     State(app): State<App>,
     _administrator: Administrator,

@@ -4,17 +4,18 @@ use super::envelope::{Data, List};
 use super::extract::{Administrator, Body, PathId, Query};
 use super::fields::{EntityFields, Faults};
 use super::filters::Tagged;
+use super::openapi::{ADMINISTRATION, GovernedFields, Id, Paging};
 use super::problem::{Problem, Stage};
 use super::views::AdminView;
 use crate::app::App;
 use crate::directory::{self, RegisterFilter};
 use crate::parties::{self, Entity, EntityStatus, Governed};
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/admin/entities", get(list)).route("/admin/entities/{id}", get(read).patch(update))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read, update))
 }
 
 /// Filters that the document has and this list does not: whoever uses one must not be given everybody.
@@ -22,6 +23,12 @@ const NOT_BUILT: [&str; 3] = ["balance", "max_pos_bal", "max_neg_bal"];
 
 /// All entities, oldest first; by status (one or several), account number, name, e-mail address, city, region, country, category, and by what
 /// they offer and want, since when.
+#[utoipa::path(
+    get, path = "/admin/entities", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(("status" = Option<String>, Query, description = "One status, or several with commas between them"), ("account_number" = Option<String>, Query, description = "Has this account number"), ("name" = Option<String>, Query, description = "Full or partial name"), ("email" = Option<String>, Query, description = "Has this e-mail address"), ("city" = Option<String>, Query, description = "In this city"), ("region" = Option<String>, Query, description = "In this region"), ("country" = Option<String>, Query, description = "In this country"), ("category" = Option<String>, Query, description = "Under this category"), ("offers" = Option<String>, Query, description = "Goods and services offered, with commas between them"), ("wants" = Option<String>, Query, description = "Goods and services wanted, with commas between them"), ("tagged_since" = Option<String>, Query, description = "Only tags that were added since this date and time. Needs offers or wants"), Paging),
+    responses((status = 200, description = "OK", body = List<AdminView>))
+)]
 async fn list(State(app): State<App>, _administrator: Administrator, query: Query) -> Result<List<AdminView>, Problem> {
     let page = query.page()?;
     let mut faults = Faults::default();
@@ -55,6 +62,12 @@ async fn list(State(app): State<App>, _administrator: Administrator, query: Quer
 }
 
 /// One entity.
+#[utoipa::path(
+    get, path = "/admin/entities/{id}", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(Id),
+    responses((status = 200, description = "OK", body = Data<AdminView>))
+)]
 async fn read(
     State(app): State<App>,
     _administrator: Administrator,
@@ -65,6 +78,13 @@ async fn read(
 }
 
 /// Changes an entity, its status and its limits, all or nothing. What is not given stays.
+#[utoipa::path(
+    patch, path = "/admin/entities/{id}", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(Id),
+    request_body = GovernedFields,
+    responses((status = 200, description = "OK", body = Data<AdminView>))
+)]
 async fn update(
     State(app): State<App>,
     _administrator: Administrator,

@@ -4,6 +4,7 @@ use super::envelope::{Data, List};
 use super::extract::{PathId, Query, Visitor, id};
 use super::fields::Faults;
 use super::filters::Tagged;
+use super::openapi::{FIND, Id, Paging};
 use super::problem::Problem;
 use super::user_entities::own;
 use super::views::PublicView;
@@ -11,15 +12,21 @@ use crate::app::App;
 use crate::directory::{self, Search};
 use crate::error::Error;
 use crate::parties::{self, Entity};
-use axum::Router;
 use axum::extract::State;
-use axum::routing::get;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/entities", get(list)).route("/entities/{id}", get(read))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
 }
 
 /// Entities that can be found; by what they offer and want, since when, by category, name and favorites.
+#[utoipa::path(
+    get, path = "/entities", tag = FIND,
+    security((), ("jwt" = [])),
+    params(("offers" = Option<String>, Query, description = "Goods and services offered, with commas between them", example = "pizza,pasta"), ("wants" = Option<String>, Query, description = "Goods and services wanted, with commas between them", example = "vegetables"), ("category" = Option<String>, Query, description = "Listed under this category"), ("tagged_since" = Option<String>, Query, description = "Only tags that were added since this date and time: RFC 3339, or seconds since 1970. Needs offers or wants"), ("name" = Option<String>, Query, description = "Full or partial name", example = "Alice's Restau"), ("favorites_only" = Option<String>, Query, description = "Only favorites of the querying entity", pattern = "^(true|false)?$"), ("querying_entity_id" = Option<Uuid>, Query, description = "The entity that asks: one's own, which needs a login"), Paging),
+    responses((status = 200, description = "OK", body = List<PublicView>))
+)]
 async fn list(State(app): State<App>, visitor: Visitor, query: Query) -> Result<List<PublicView>, Problem> {
     let asking = asking(&app, &visitor, &query).await?;
     let page = query.page()?;
@@ -52,6 +59,12 @@ async fn list(State(app): State<App>, visitor: Visitor, query: Query) -> Result<
 }
 
 /// One entity that can be found, or one's own.
+#[utoipa::path(
+    get, path = "/entities/{id}", tag = FIND,
+    security((), ("jwt" = [])),
+    params(Id, ("querying_entity_id" = Option<Uuid>, Query, description = "The entity that asks: one's own, which needs a login")),
+    responses((status = 200, description = "OK", body = Data<PublicView>))
+)]
 async fn read(
     State(app): State<App>,
     visitor: Visitor,

@@ -2,34 +2,46 @@
 
 use super::extract::{Body, Member, id};
 use super::fields::Faults;
+use super::openapi::FIND;
 use super::problem::Problem;
 use super::user_entities::own;
 use crate::app::App;
 use crate::directory;
-use axum::Router;
 use axum::extract::State;
-use axum::routing::post;
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/favorites", post(set))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(set))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Favorite)]
 #[serde(deny_unknown_fields)]
 struct Request {
     #[serde(rename = "addToEntityID")]
+    #[schema(required = true, nullable = false, format = Uuid)]
     add_to: Option<String>,
     #[serde(rename = "favoriteEntityID")]
+    #[schema(required = true, nullable = false, format = Uuid)]
     favorite: Option<String>,
     /// The document's reference reads the other name.
     #[serde(rename = "isFavorite", alias = "favorite")]
+    #[schema(required = true, nullable = false)]
     is_favorite: Option<bool>,
 }
 
 const UNKNOWN: &str = "favoriteEntityID is incorrect.";
 
 /// Adds a favorite or takes it away; doing so again changes nothing.
+#[utoipa::path(
+    post, path = "/favorites", tag = FIND,
+    security(("jwt" = [])),
+    request_body = Request,
+    responses((status = 200, description = "OK"))
+)]
 async fn set(State(app): State<App>, Member(session): Member, Body(request): Body<Request>) -> Result<(), Problem> {
     let mut faults = Faults::default();
     let add_to = request.add_to.as_deref().and_then(id);

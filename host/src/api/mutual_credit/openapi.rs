@@ -1,10 +1,13 @@
 //! The description of this surface, OpenAPI 3.1: what the handlers say of themselves, and what is true of all of them. `hesabu openapi
 //! mutual-credit` prints it, `/api/v1/openapi.json` serves it.
 
+use super::fields::EntityFields;
 use super::problem::Body;
+use crate::parties::EntityStatus;
 use serde_json::json;
+use std::borrow::Cow;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn};
-use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, SchemaType, Type};
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, SchemaFormat, SchemaType, Type};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
 use utoipa::openapi::{
     ContentBuilder, InfoBuilder, LicenseBuilder, OpenApi, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
@@ -96,6 +99,36 @@ impl IntoParams for RetryKey {
         let key =
             ParameterBuilder::new().name("Idempotency-Key").parameter_in(ParameterIn::Header).required(Required::False);
         vec![key.description(Some(what)).schema(Some(text)).build()]
+    }
+}
+
+/// What an administrator may change of an entity: what its owner may, and how far it is admitted. It is read as [`EntityFields`].
+pub(super) struct GovernedFields;
+
+impl ToSchema for GovernedFields {
+    fn name() -> Cow<'static, str> {
+        "EntityGovernance".into()
+    }
+}
+
+impl PartialSchema for GovernedFields {
+    fn schema() -> RefOr<Schema> {
+        let mut schema = EntityFields::schema();
+        if let RefOr::T(Schema::Object(fields)) = &mut schema {
+            let text = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
+            let statuses = EntityStatus::ALL.map(EntityStatus::word);
+            let categories = ArrayBuilder::new().items(text().build());
+            let limit = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::Number)).minimum(Some(0)).build();
+            for (name, field) in [
+                ("status", Schema::Object(text().enum_values(Some(statuses)).build())),
+                ("categories", Schema::Array(categories.build())),
+                ("maxPositiveBalance", Schema::Object(limit())),
+                ("maxNegativeBalance", Schema::Object(limit())),
+            ] {
+                fields.properties.insert(name.into(), RefOr::T(field));
+            }
+        }
+        schema
     }
 }
 

@@ -7,9 +7,12 @@ use crate::id_text;
 use crate::parties::{TAG_LENGTH_MAX, tag_name};
 use crate::store;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Term)]
 pub(super) struct TermView {
+    #[schema(format = Uuid)]
     id: String,
     name: String,
 }
@@ -20,9 +23,11 @@ impl TermView {
     }
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = TermChange)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TermRequest {
+    #[schema(required = true, nullable = false, min_length = 1)]
     name: Option<String>,
 }
 

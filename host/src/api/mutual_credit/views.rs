@@ -88,19 +88,23 @@ pub(super) struct OwnerView {
 }
 
 /// An entity as everybody sees it: nothing about its money.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = ListedEntity)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PublicView {
+    #[schema(format = Uuid)]
     id: String,
     account_number: String,
     name: String,
     /// Shown by one trading member to another; otherwise the field is absent.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     email: Option<String>,
     telephone: String,
     inc_type: String,
     company_number: String,
     website: String,
+    #[schema(required = true)]
     declared_turnover: Option<i64>,
     description: String,
     address: String,
@@ -108,6 +112,7 @@ pub(super) struct PublicView {
     region: String,
     postal_code: String,
     country: String,
+    #[schema(pattern = "^(accepted|tradingPending|tradingAccepted|tradingRejected|pending|rejected)$")]
     status: &'static str,
     show_tags_matched_since_last_login: bool,
     receive_daily_match_notification_email: bool,
@@ -118,11 +123,13 @@ pub(super) struct PublicView {
 }
 
 /// An entity as an administrator sees it.
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminEntity)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct AdminView {
     #[serde(flatten)]
     entity: OwnerView,
+    #[schema(format = DateTime, required = true)]
     member_started_at: Option<String>,
     users: Vec<UserView>,
 }
