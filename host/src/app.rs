@@ -1,8 +1,10 @@
 //! What every handler can reach: the capabilities of one running server, put together once at start.
 
-use crate::config::Config;
+use crate::config::{Config, Protection};
 use crate::engine::{COMPONENT, Engine};
 use crate::identity::{Identity, TokenKeys};
+use crate::limits::Limits;
+use crate::meters;
 use crate::parties::Holders;
 use crate::posting::{self, Ledger, Posting};
 use crate::store::{self, Db};
@@ -36,6 +38,12 @@ pub struct Parts {
     pub ledger: Ledger,
     /// Floor and ceiling of a new member's account.
     pub new_member_limits: (Amount, Amount),
+    /// How many requests one client may send.
+    pub limits: Limits,
+    /// What else keeps the server up.
+    pub protection: Protection,
+    /// Metrics have an address of their own.
+    pub metrics_apart: bool,
 }
 
 impl From<Parts> for App {
@@ -58,6 +66,8 @@ impl App {
     /// # Errors
     /// With a sentence that says what to do.
     pub async fn start(config: &Config) -> anyhow::Result<App> {
+        // Before anything is there to be measured.
+        meters::install();
         let db = open(config).await?;
         let started = Instant::now();
         let engine = tokio::task::spawn_blocking({
@@ -78,14 +88,19 @@ impl App {
                 given.scale()
             );
         }
+        meters::name_ledger(ledger.id, MUTUAL_CREDIT);
         let keys = TokenKeys::load_or_make(&config.token_key)?;
+        let protection = config.protection.clone();
         Ok(App::from(Parts {
             posting: Posting::new(db.clone(), engine, Arc::new(system_clock)),
-            identity: Identity::new(db.clone(), keys),
+            identity: Identity::new(db.clone(), keys).with_lockout(protection.lockout),
             holders: Holders::new(&db),
+            limits: Limits::start(&db, protection.rates),
             db,
             ledger,
             new_member_limits: config.new_member_limits,
+            protection,
+            metrics_apart: config.metrics_listen.is_some(),
         }))
     }
 

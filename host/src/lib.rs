@@ -6,7 +6,9 @@ pub mod posting; // moves money: the path from a command to a durable answer
 pub mod identity; // who somebody is
 pub mod parties; // the entities that trade
 pub mod accounts; // balances, histories, proposals
+pub mod limits; // how many requests one client may send
 
+pub mod meters; // what is measured
 pub mod error; // what can go wrong with a request
 pub mod api; // HTTP
 pub mod config; // settings

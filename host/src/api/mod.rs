@@ -2,13 +2,24 @@
 
 mod mutual_credit; // /api/v1
 
+mod client; // where a request came from
+mod limited; // how much one client may ask, and all of them
+mod browser; // what browsers are told
+mod measured; // /metrics
+mod ready; // /readyz
+mod server; // connections
+
+pub use measured::router as metrics_router;
+pub use server::{Connections, serve};
+
 use crate::app::App;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
+use limited::Room;
 use std::time::Duration;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -19,6 +30,9 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What whoever runs the server asks: not limited, and answered also when there is too much else to do.
+const OPERATIONS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// Every route of the server.
 pub fn router(app: App) -> Router {
     let no_store = HeaderValue::from_static("no-cache, must-revalidate, no-store");
@@ -26,38 +40,39 @@ pub fn router(app: App) -> Router {
         let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
         tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
     });
+    let room = Room::new(app.clone());
+    let metrics = if app.metrics_apart { Router::new() } else { metrics_router(app.clone()) };
     Router::new()
         .nest("/api/v1", mutual_credit::router(app.clone()))
         .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
+        .merge(ready::router(app.clone()))
+        .merge(metrics)
         .fallback(mutual_credit::no_such_route)
         .method_not_allowed_fallback(mutual_credit::no_such_method)
-        .with_state(app)
         // Whoever reads a body bounds it: see `mutual_credit/extract.rs`.
         .layer(DefaultBodyLimit::disable())
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
         .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn_with_state(room, limited::limit))
         .layer(mutual_credit::catch_panic())
+        .layer(middleware::from_fn(measured::measure))
+        // What follows is on every answer, whoever gave it.
+        .layer(browser::origins(&app.protection))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
+        .layer(middleware::from_fn(browser::harden))
+        .layer(middleware::from_fn_with_state(app.protection.proxies.clone(), client::tell))
         .layer(traced)
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .with_state(app)
 }
 
 /// A request that takes too long gets 503. What it asked for may happen all the same; a retry with its key is safe.
 async fn in_time(request: Request, next: Next) -> Response {
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
-    answer.unwrap_or_else(|_| mutual_credit::unavailable().into_response())
+    answer.unwrap_or_else(|_| mutual_credit::refused(crate::error::Error::Unavailable))
 }
 
 /// The process runs.
 async fn alive() -> &'static str {
     "ok"
-}
-
-/// The process can do its work: the database answers.
-async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    match app.db.ping().await {
-        Ok(()) => (StatusCode::OK, "ok"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer"),
-    }
 }

@@ -7,8 +7,9 @@ pub(crate) use demo::demo;
 pub(crate) use import::{Import, import};
 
 use anyhow::{Context, bail};
+use hesabu::api::Connections;
 use hesabu::app::{self, App};
-use hesabu::config::Config;
+use hesabu::config::{Config, Protection};
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
 use hesabu::posting::{Progress, Report};
@@ -20,6 +21,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
+use tokio::net::TcpListener;
 use tracing_subscriber::EnvFilter;
 
 /// How long the last requests may take after the signal to stop.
@@ -43,9 +45,7 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let stop = signal_to_stop();
     let app = App::start(config).await?;
     let _alone = alone(&app.db)?;
-    let listener = tokio::net::TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("{} cannot be listened on (HESABU_LISTEN)", config.listen))?;
+    let listener = listen(config.listen, "HESABU_LISTEN").await?;
     let address = listener.local_addr()?;
     let unit = app.ledger.unit.code();
     let program = std::env::args().next().unwrap_or_else(|| "hesabu".into());
@@ -56,9 +56,17 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     );
     // Whoever started it may have stopped listening; that is no reason not to serve.
     let _ = std::io::stdout().write_all(welcome.as_bytes()).and_then(|()| std::io::stdout().flush());
-    let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let Protection { connections_max: most, keep_alive, .. } = config.protection;
+    let connections = Connections { most, keep_alive };
+    let metrics = match config.metrics_listen {
+        Some(address) => Some(listen(address, "HESABU_METRICS_LISTEN").await?),
+        None => None,
+    };
+    let metrics = metrics.map(|listener| {
+        tokio::spawn(api::serve(listener, api::metrics_router(app.clone()), connections, std::future::pending()))
+    });
     let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let server = api::serve(listener, api::router(app.clone()), connections, async move {
         stop.await;
         tracing::info!("stopping: finishing what is in flight");
         let _ = stopping.send(());
@@ -68,12 +76,18 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         tokio::time::sleep(SHUTDOWN_MAX).await;
     };
     tokio::select! {
-        served = server => served?,
+        () = server => {}
         () = overdue => tracing::warn!("some requests did not finish in time"),
     }
+    // Figures of the end are worth as much as others.
+    metrics.iter().for_each(tokio::task::JoinHandle::abort);
     app.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
+}
+
+async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{address} cannot be listened on ({setting})"))
 }
 
 /// Keeps a SQLite database for this process as long as the value lives: two that post would each have books of their own in memory. On

@@ -10,6 +10,7 @@ mod value; // what goes in
 mod row; // what comes back
 mod error; // what can go wrong, and whether trying again helps
 mod here; // SQLite in a loop on the calling thread
+mod ping; // whether it answers
 mod among; // rows by a list of keys
 mod bulk; // PostgreSQL with a column at a time
 mod copy; // PostgreSQL with very many rows
@@ -240,12 +241,13 @@ impl Db {
         Ok(changed)
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.fetch_all("select 1", vec![]).await.map(drop)
+    /// How many connections are open, and how many of them idle.
+    pub fn connections(&self) -> (u32, u32) {
+        let (open, idle) = match self {
+            Db::Sqlite { pool, .. } => (pool.size(), pool.num_idle()),
+            Db::Postgres { pool, .. } => (pool.size(), pool.num_idle()),
+        };
+        (open, u32::try_from(idle).unwrap_or(u32::MAX))
     }
 
     /// Waits for what is in flight and closes all connections.
