@@ -16,6 +16,13 @@ pub const ADMINISTRATOR: &str = "admin@example.org";
 /// See [`ADMINISTRATOR`].
 pub const PASSWORD: &str = "Test321321$$";
 
+/// Settings of which 0 is no limit.
+const UNLIMITED: [&str; 3] = [
+    "HESABU_REQUESTS_PER_MINUTE_BY_ADDRESS",
+    "HESABU_REQUESTS_PER_MINUTE_BY_ACCOUNT",
+    "HESABU_LOGINS_PER_MINUTE_BY_ADDRESS",
+];
+
 /// Where servers live: a database, a data folder, and what they are told by the environment.
 #[derive(Debug)]
 pub struct Home {
@@ -46,9 +53,10 @@ pub struct Ended {
 }
 
 impl Home {
-    /// A home with an empty database.
+    /// A home with an empty database. Tests ask more than one client may, unless they say otherwise.
     pub async fn on(engine: Engine) -> Home {
-        Home { database: engine.fresh().await, settings: vec![] }
+        let settings = UNLIMITED.map(|name| (name.to_owned(), "0".to_owned())).to_vec();
+        Home { database: engine.fresh().await, settings }
     }
 
     /// The same home, with one more setting in the environment of what runs there.

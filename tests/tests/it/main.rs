@@ -14,6 +14,8 @@ mod plans; // and none of them goes through the whole table
 mod api; // the document, operation by operation
 mod bad_input; // refused, and nothing happened
 mod access; // whose is what, and who is who
+mod protection; // those who guess, those who flood, those who are slow, and browsers
+mod operations; // figures, and whether it can do its work
 mod idempotency; // once, whatever happens
 mod shutdown; // nothing is cut off
 mod races; // at the same time
