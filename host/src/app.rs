@@ -124,7 +124,10 @@ pub async fn open(config: &Config) -> anyhow::Result<Db> {
 }
 
 /// Makes a folder that is its owner's alone; one that is there already stays as it is.
-fn make_folder(path: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(path: &Path) -> std::io::Result<()> {
     let mut folder = std::fs::DirBuilder::new();
     folder.recursive(true);
     #[cfg(unix)]

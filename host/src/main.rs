@@ -4,6 +4,7 @@ mod commands;
 
 use clap::{Parser, Subcommand};
 use hesabu::config::Options;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Exact money: one ledger under several APIs
@@ -32,6 +33,21 @@ enum Command {
     Admin(Admin),
     /// Fill a small network and trade in it
     Demo,
+    /// Copy the embedded database to a file, also beside a server that runs
+    Backup {
+        /// The file to make; it must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a copy that `backup` made where the embedded database is, while no server runs
+    Restore {
+        /// The copy; it stays as it is
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Also when there is a database already, which is kept beside under another name
+        #[arg(long)]
+        replace: bool,
+    },
     /// Make a transfer of every row of a CSV file; running it again does nothing twice
     Import(commands::Import),
 }
@@ -67,6 +83,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Verify => commands::verify(&config, cli.json).await,
         Command::Admin(Admin::Create { email }) => commands::create_administrator(&config, &email).await,
         Command::Demo => commands::demo(&config).await,
+        Command::Backup { file } => commands::backup(&config, &file, cli.json).await,
+        Command::Restore { file, replace } => commands::restore(&config, &file, replace, cli.json).await,
         Command::Import(import) => commands::import(&config, import, cli.json).await,
     }
 }

@@ -106,6 +106,23 @@ impl Home {
         tokio::task::spawn_blocking(run).await.expect("it ends")
     }
 
+    /// Runs the program where no file can become larger than so many times 512 bytes, as on a disk that is full.
+    ///
+    /// # Panics
+    /// When it cannot be run at all.
+    pub async fn run_with_little_disk(&self, blocks: u32, arguments: &[&str]) -> Ended {
+        let inner = self.command(arguments);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        let set = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.envs(set).stdin(Stdio::null());
+        let ended =
+            tokio::task::spawn_blocking(move || command.output()).await.expect("it ends").expect("it can be run");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ended { code: ended.status.code(), output: text(&ended.stdout), log: text(&ended.stderr) }
+    }
+
     /// Starts the program and lets it run; whoever asked ends it.
     ///
     /// # Panics

@@ -1,8 +1,10 @@
 //! What the program can be told to do. Each command prints for people; `--json` prints for programs.
 
+mod backup;
 mod demo;
 mod import;
 
+pub(crate) use backup::{backup, restore};
 pub(crate) use demo::demo;
 pub(crate) use import::{Import, import};
 
@@ -93,7 +95,12 @@ async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListene
 /// Keeps a SQLite database for this process as long as the value lives: two that post would each have books of their own in memory. On
 /// PostgreSQL they share the ledger, and nothing is kept.
 fn alone(db: &Db) -> anyhow::Result<Option<File>> {
-    let Some(mut path) = db.file().map(PathBuf::into_os_string) else { return Ok(None) };
+    db.file().map_or(Ok(None), alone_with)
+}
+
+/// The same for the database of this file, which may not be there yet.
+fn alone_with(file: PathBuf) -> anyhow::Result<Option<File>> {
+    let mut path = file.into_os_string();
     path.push(".lock");
     let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
     match file.try_lock() {

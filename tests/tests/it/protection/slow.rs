@@ -56,6 +56,8 @@ async fn more_requests_than_there_is_room_for_are_told_so() {
     let server = home.serve().await;
     let nobody = Client::of(&server);
     let slow = [sent(&server, BEGUN).await, sent(&server, BEGUN).await];
+    // Both are in, before anybody else asks.
+    tokio::time::sleep(Duration::from_millis(500)).await;
     let mut answer = nobody.get("/user").await;
     for _ in 0..100 {
         if answer.status == 503 {
