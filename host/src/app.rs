@@ -44,6 +44,8 @@ pub struct Parts {
     pub protection: Protection,
     /// Metrics have an address of their own.
     pub metrics_apart: bool,
+    /// Somebody collects spans.
+    pub traced: bool,
 }
 
 impl From<Parts> for App {
@@ -101,6 +103,7 @@ impl App {
             new_member_limits: config.new_member_limits,
             protection,
             metrics_apart: config.metrics_listen.is_some(),
+            traced: config.otlp_endpoint.is_some(),
         }))
     }
 

@@ -76,6 +76,9 @@ pub struct Options {
     /// Another address for /metrics, which the first then does not serve [default: the same]
     #[arg(long, global = true, env = "HESABU_METRICS_LISTEN", value_name = "ADDRESS")]
     pub metrics_listen: Option<String>,
+    /// OpenTelemetry collector that gets a span of each request by OTLP over HTTP, such as `http://127.0.0.1:4318` [default: none]
+    #[arg(long, global = true, env = "HESABU_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
 }
 
 /// Settings that were checked.
@@ -97,6 +100,8 @@ pub struct Config {
     pub protection: Protection,
     /// Where metrics are served, when it is not where everything is.
     pub metrics_listen: Option<SocketAddr>,
+    /// The collector that gets spans.
+    pub otlp_endpoint: Option<String>,
 }
 
 impl Options {
@@ -116,6 +121,10 @@ impl Options {
         let protection = Protection::check(&self, &file)?;
         let metrics_listen = self.metrics_listen.or(file.metrics_listen);
         let metrics_listen = metrics_listen.map(|text| address("HESABU_METRICS_LISTEN", &text)).transpose()?;
+        let otlp_endpoint = self.otlp_endpoint.or(file.otlp_endpoint);
+        if let Some(url) = otlp_endpoint.as_ref().filter(|url| !url.starts_with("http://")) {
+            bail!("HESABU_OTLP_ENDPOINT={url} is not the address of a collector nearby, such as http://127.0.0.1:4318");
+        }
         let data = self.data.or(file.data).unwrap_or_else(|| PathBuf::from("data"));
         let listen = self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8080".into());
         let code = self.unit.or(file.unit).unwrap_or_else(|| "KES-MC".into());
@@ -148,6 +157,7 @@ impl Options {
             new_member_limits: (floor, ceiling),
             protection,
             metrics_listen,
+            otlp_endpoint,
         })
     }
 }

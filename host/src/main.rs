@@ -3,7 +3,7 @@
 mod commands;
 
 use clap::{Parser, Subcommand};
-use hesabu::config::Options;
+use hesabu::config::{Config, Options};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -64,7 +64,6 @@ enum Admin {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    commands::start_logging();
     let runtime = tokio::runtime::Runtime::new().expect("the operating system gives threads");
     match runtime.block_on(run(cli)) {
         Ok(code) => code,
@@ -77,14 +76,22 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = cli.options.check()?;
-    match cli.command {
-        Command::Serve => commands::serve(&config).await,
-        Command::Migrate => commands::migrate(&config).await,
-        Command::Verify => commands::verify(&config, cli.json).await,
-        Command::Admin(Admin::Create { email }) => commands::create_administrator(&config, &email).await,
-        Command::Demo => commands::demo(&config).await,
-        Command::Backup { file } => commands::backup(&config, &file, cli.json).await,
-        Command::Restore { file, replace } => commands::restore(&config, &file, replace, cli.json).await,
-        Command::Import(import) => commands::import(&config, import, cli.json).await,
+    let collector = config.otlp_endpoint.as_deref().filter(|_| matches!(cli.command, Command::Serve));
+    let spans = commands::start_logging(collector)?;
+    let ended = obey(cli.command, &config, cli.json).await;
+    spans.end().await;
+    ended
+}
+
+async fn obey(command: Command, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve => commands::serve(config).await,
+        Command::Migrate => commands::migrate(config).await,
+        Command::Verify => commands::verify(config, json).await,
+        Command::Admin(Admin::Create { email }) => commands::create_administrator(config, &email).await,
+        Command::Demo => commands::demo(config).await,
+        Command::Backup { file } => commands::backup(config, &file, json).await,
+        Command::Restore { file, replace } => commands::restore(config, &file, replace, json).await,
+        Command::Import(import) => commands::import(config, import, json).await,
     }
 }

@@ -14,7 +14,7 @@ pub use server::{Connections, serve};
 
 use crate::app::App;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
@@ -24,6 +24,8 @@ use std::time::Duration;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
+use tracing::Span;
+use tracing::field::Empty;
 
 /// The longest that a request may take: longer than posting tries.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
@@ -36,10 +38,8 @@ const OPERATIONS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// Every route of the server.
 pub fn router(app: App) -> Router {
     let no_store = HeaderValue::from_static("no-cache, must-revalidate, no-store");
-    let traced = TraceLayer::new_for_http().make_span_with(|request: &Request| {
-        let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-        tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
-    });
+    let traced = app.traced;
+    let traced = TraceLayer::new_for_http().make_span_with(move |request: &Request| span(request, traced));
     let room = Room::new(app.clone());
     let metrics = if app.metrics_apart { Router::new() } else { metrics_router(app.clone()) };
     Router::new()
@@ -64,6 +64,21 @@ pub fn router(app: App) -> Router {
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .with_state(app)
+}
+
+/// What is logged of a request beside each line, and told to a collector of spans if there is one.
+fn span(request: &Request, traced: bool) -> Span {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let (method, route) = (request.method(), request.extensions().get::<MatchedPath>());
+    let route = route.map_or("none", MatchedPath::as_str);
+    // A path that has a secret is not logged.
+    let path = if route.contains("{token}") { route } else { request.uri().path() };
+    if !traced {
+        return tracing::info_span!("request", %method, path, id);
+    }
+    let name = format!("{method} {route}");
+    tracing::info_span!("request", otel.name = name, otel.kind = "server", http.request.method = %method, http.route = route,
+        http.response.status_code = Empty, url.path = path, id)
 }
 
 /// A request that takes too long gets 503. What it asked for may happen all the same; a retry with its key is safe.

@@ -3,10 +3,12 @@
 mod backup;
 mod demo;
 mod import;
+mod logs;
 
 pub(crate) use backup::{backup, restore};
 pub(crate) use demo::demo;
 pub(crate) use import::{Import, import};
+pub(crate) use logs::start_logging;
 
 use anyhow::{Context, bail};
 use hesabu::api::Connections;
@@ -24,24 +26,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
-use tracing_subscriber::EnvFilter;
 
 /// How long the last requests may take after the signal to stop.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
 
 /// How often a terminal is told how far a proof is.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
-
-/// Logs go to standard error; `RUST_LOG` chooses what, `HESABU_LOG=json` how.
-pub(crate) fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,tower_http=info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::env::var("HESABU_LOG").is_ok_and(|form| form == "json") {
-        logs.json().init();
-    } else {
-        logs.with_ansi(std::io::stderr().is_terminal()).init();
-    }
-}
 
 pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let stop = signal_to_stop();

@@ -7,8 +7,8 @@ use std::ops::ControlFlow;
 use std::path::Path;
 use std::time::Duration;
 
-/// Pages copied between two words about how far it is: four megabytes.
-const PAGES: i32 = 1_024;
+/// Pages copied between two words about how far it is: a quarter of a megabyte, as pages are.
+const PAGES: i32 = 64;
 
 /// How long somebody may be in the way of the first look.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);

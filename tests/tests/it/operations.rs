@@ -6,6 +6,7 @@ use hesabu_tests::line::Line;
 use hesabu_tests::network::{Network, immediate};
 use hesabu_tests::server::Home;
 use sqlx::{Connection, Executor, SqliteConnection};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 /// Longer than a server may take to notice.
@@ -134,6 +135,58 @@ async fn figures(engine: Engine) {
     assert!(value("hesabu_http_connections") >= 1.0);
     assert!(value(r#"hesabu_database_connections{state="idle"}"#) >= 0.0);
     assert!(figures.contains("# HELP hesabu_posting_seconds"), "{figures}");
+}
+
+/// What a collector of spans was sent.
+async fn collector() -> (String, Arc<Mutex<Vec<u8>>>) {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("an address is free");
+    let (address, sent) = (listener.local_addr().expect("it listens"), Arc::<Mutex<Vec<u8>>>::default());
+    let keep = Arc::clone(&sent);
+    let take = async move |body: axum::body::Bytes| keep.lock().expect("nobody panics").extend_from_slice(&body);
+    let router = axum::Router::new().route("/v1/traces", axum::routing::post(take));
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    (format!("http://{address}"), sent)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn spans_are_sent_to_a_collector() {
+    let (collector, sent) = collector().await;
+    let home = Home::on(Engine::Sqlite).await.with("HESABU_OTLP_ENDPOINT", &collector);
+    let server = home.serve().await;
+    let client = Client::of(&server);
+    client.get("/user").await.refused(401, "Could not authenticate you.");
+    client.get("/nothing?secret=4711").await;
+    // The last ones are sent before the end.
+    tokio::task::spawn_blocking(move || server.stop()).await.expect("it stops");
+    // Texts are themselves in the binary form.
+    let sent = String::from_utf8_lossy(&sent.lock().expect("nobody panics")).into_owned();
+    for text in ["hesabu", "GET /api/v1/user", "http.response.status_code", "GET none", "url.path"] {
+        assert!(sent.contains(text), "{text} is not in {sent:?}");
+    }
+    assert!(!sent.contains("4711"));
+}
+
+/// One that is not there, and one that takes everything and says nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_collector_that_is_away_costs_nobody_anything() {
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("an address is free");
+    let silent = format!("http://{}", silent.local_addr().expect("it listens"));
+    for collector in ["http://127.0.0.1:1", &silent] {
+        let home = Home::on(Engine::Sqlite).await.with("HESABU_OTLP_ENDPOINT", collector);
+        let server = home.serve().await;
+        let client = Client::of(&server);
+        // More than fit in any queue.
+        let began = Instant::now();
+        for _ in 0..3_000 {
+            client.get("/nothing").await.refused(404, "There is nothing at this address.");
+        }
+        assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+        let began = Instant::now();
+        tokio::task::spawn_blocking(move || server.stop()).await.expect("it stops");
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    }
+    let ended = Home::on(Engine::Sqlite).await.with("HESABU_OTLP_ENDPOINT", "https://x").run(&["serve"], "").await;
+    assert!(ended.code == Some(1) && ended.log.contains("HESABU_OTLP_ENDPOINT"), "{ended:?}");
 }
 
 /// Where figures are nobody else's business.
