@@ -13,6 +13,9 @@ use tokio::sync::Mutex;
 /// The longest that somebody waits for the answer.
 const ANSWER_MAX: Duration = Duration::from_secs(2);
 
+/// The longest that the database is given: what was asked over a connection that is dead is asked over another then.
+const PROBE_MAX: Duration = Duration::from_secs(6);
+
 /// One question to the database at a time: one that hangs must not be joined by more and more others.
 #[derive(Clone)]
 struct Probe {
@@ -30,11 +33,11 @@ async fn ready(State(Probe { db, turn }): State<Probe>) -> (StatusCode, &'static
     let asked = async {
         let turn = turn.lock_owned().await;
         let asked = tokio::spawn(async move {
-            let answered = db.ping().await;
+            let answered = tokio::time::timeout(PROBE_MAX, db.ping()).await;
             drop(turn);
-            answered
+            matches!(answered, Ok(Ok(())))
         });
-        asked.await.is_ok_and(|answered| answered.is_ok())
+        asked.await.unwrap_or(false)
     };
     match tokio::time::timeout(ANSWER_MAX, asked).await {
         Ok(true) => (StatusCode::OK, "ok"),

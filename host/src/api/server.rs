@@ -18,7 +18,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tower::ServiceExt;
 
-/// Connections beyond the most that are told so at the same time; still more wait for the system to give up on them.
+/// Connections beyond the most that are told so at the same time; still more are closed at once.
 const REFUSED_MAX: usize = 256;
 
 /// How long one that is told so may take to ask.

@@ -74,3 +74,19 @@ pub(super) fn refused(error: Error) -> Response {
 pub(super) fn catch_panic() -> CatchPanicLayer<fn(Box<dyn std::any::Any + Send>) -> Response> {
     CatchPanicLayer::custom(problem::of_panic)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::is_door;
+
+    #[test]
+    fn doors_are_where_one_can_guess() {
+        for route in ["/login", "/admin/login", "/signup", "/password-reset", "/admin/password-reset/{token}"] {
+            assert!(is_door(&format!("/api/v1{route}")), "{route}");
+            assert!(!is_door(route), "{route}");
+        }
+        for route in ["/api/v1/user", "/api/v1/logout", "/api/v1/password-change", "/api/v1", ""] {
+            assert!(!is_door(route), "{route}");
+        }
+    }
+}

@@ -40,6 +40,19 @@ async fn a_head_that_does_not_come_ends_its_connection() {
     assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("ok"), "{text}");
 }
 
+/// Whoever has asked nothing is not waited for.
+#[tokio::test]
+async fn silent_connections_do_not_keep_a_server_from_stopping() {
+    let home = Home::on(Engine::Sqlite).await;
+    let server = home.serve().await;
+    let silent = [sent(&server, "").await, sent(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await];
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = Instant::now();
+    tokio::task::spawn_blocking(move || server.stop()).await.expect("it stops");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(silent);
+}
+
 #[tokio::test]
 async fn a_body_that_does_not_come_is_refused() {
     let home = Home::on(Engine::Sqlite).await;
