@@ -1,9 +1,11 @@
 //! What every handler can reach: the capabilities of one running server, put together once at start.
 
-use crate::config::Config;
+use crate::config::{Config, Protection};
 use crate::directory;
 use crate::engine::{COMPONENT, Engine};
 use crate::identity::{Identity, TokenKeys};
+use crate::limits::Limits;
+use crate::meters;
 use crate::parties::Holders;
 use crate::posting::{self, Ledger, Posting};
 use crate::store::{self, Db};
@@ -37,6 +39,14 @@ pub struct Parts {
     pub ledger: Ledger,
     /// Floor and ceiling of a new member's account.
     pub new_member_limits: (Amount, Amount),
+    /// How many requests one client may send.
+    pub limits: Limits,
+    /// What else keeps the server up.
+    pub protection: Protection,
+    /// Metrics have an address of their own.
+    pub metrics_apart: bool,
+    /// Somebody collects spans.
+    pub traced: bool,
 }
 
 impl From<Parts> for App {
@@ -59,6 +69,8 @@ impl App {
     /// # Errors
     /// With a sentence that says what to do.
     pub async fn start(config: &Config) -> anyhow::Result<App> {
+        // Before anything is there to be measured.
+        meters::install();
         let db = open(config).await?;
         let started = Instant::now();
         let engine = tokio::task::spawn_blocking({
@@ -79,14 +91,20 @@ impl App {
                 given.scale()
             );
         }
+        meters::name_ledger(ledger.id, MUTUAL_CREDIT);
         let keys = TokenKeys::load_or_make(&config.token_key)?;
+        let protection = config.protection.clone();
         Ok(App::from(Parts {
             posting: Posting::new(db.clone(), engine, Arc::new(system_clock)),
-            identity: Identity::new(db.clone(), keys),
+            identity: Identity::new(db.clone(), keys).with_lockout(protection.lockout),
             holders: Holders::new(&db),
+            limits: Limits::start(&db, protection.rates),
             db,
             ledger,
             new_member_limits: config.new_member_limits,
+            protection,
+            metrics_apart: config.metrics_listen.is_some(),
+            traced: config.otlp_endpoint.is_some(),
         }))
     }
 
@@ -114,7 +132,10 @@ pub async fn open(config: &Config) -> anyhow::Result<Db> {
 }
 
 /// Makes a folder that is its owner's alone; one that is there already stays as it is.
-fn make_folder(path: &Path) -> std::io::Result<()> {
+///
+/// # Errors
+/// When it cannot be made.
+pub fn make_folder(path: &Path) -> std::io::Result<()> {
     let mut folder = std::fs::DirBuilder::new();
     folder.recursive(true);
     #[cfg(unix)]

@@ -1,5 +1,9 @@
 //! Configuration: a file, then the environment, then flags, each over the one before; all checked before anything starts.
 
+mod protection; // what keeps a server up, and guessers out
+
+pub use protection::Protection;
+
 use anyhow::{Context, bail};
 use clap::Args;
 use ledger_core::{Amount, Unit};
@@ -39,6 +43,42 @@ pub struct Options {
     /// How far a new member may go into debt, as a positive number [default: 0]
     #[arg(long, global = true, env = "HESABU_MAX_NEGATIVE_BALANCE", value_name = "AMOUNT")]
     pub max_negative_balance: Option<String>,
+    /// Requests that one address may send in a minute, 0 for any number [default: 3000]
+    #[arg(long, global = true, env = "HESABU_REQUESTS_PER_MINUTE_BY_ADDRESS", value_name = "NUMBER")]
+    pub requests_per_minute_by_address: Option<u32>,
+    /// Requests that one person may send in a minute, 0 for any number [default: 1200]
+    #[arg(long, global = true, env = "HESABU_REQUESTS_PER_MINUTE_BY_ACCOUNT", value_name = "NUMBER")]
+    pub requests_per_minute_by_account: Option<u32>,
+    /// Logins, signups and passwords to be reset that one address may send in a minute, 0 for any number [default: 60]
+    #[arg(long, global = true, env = "HESABU_LOGINS_PER_MINUTE_BY_ADDRESS", value_name = "NUMBER")]
+    pub logins_per_minute_by_address: Option<u32>,
+    /// Failed logins that lock an e-mail address out, 0 for never [default: 3]
+    #[arg(long, global = true, env = "HESABU_FAILED_LOGINS_MAX", value_name = "NUMBER")]
+    pub failed_logins_max: Option<u32>,
+    /// For how long [default: 15]
+    #[arg(long, global = true, env = "HESABU_LOCKOUT_MINUTES", value_name = "MINUTES")]
+    pub lockout_minutes: Option<u32>,
+    /// Proxies whose X-Forwarded-For and X-Forwarded-Proto are believed, such as `10.0.0.0/8, 192.0.2.7` [default: none]
+    #[arg(long, global = true, env = "HESABU_TRUSTED_PROXIES", value_name = "NETWORKS")]
+    pub trusted_proxies: Option<String>,
+    /// Web pages that may use the API from a browser, such as `https://app.example.org` [default: any]
+    #[arg(long, global = true, env = "HESABU_ALLOWED_ORIGINS", value_name = "ORIGINS")]
+    pub allowed_origins: Option<String>,
+    /// Connections at the same time [default: 4096]
+    #[arg(long, global = true, env = "HESABU_CONNECTIONS_MAX", value_name = "NUMBER")]
+    pub connections_max: Option<u32>,
+    /// Requests at the same time [default: 1024]
+    #[arg(long, global = true, env = "HESABU_REQUESTS_MAX", value_name = "NUMBER")]
+    pub requests_max: Option<u32>,
+    /// How long a connection may wait for the next request to begin and its head to be there [default: 75]
+    #[arg(long, global = true, env = "HESABU_KEEP_ALIVE", value_name = "SECONDS")]
+    pub keep_alive: Option<u32>,
+    /// Another address for /metrics, which the first then does not serve [default: the same]
+    #[arg(long, global = true, env = "HESABU_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<String>,
+    /// OpenTelemetry collector that gets a span of each request by OTLP over HTTP, such as `http://127.0.0.1:4318` [default: none]
+    #[arg(long, global = true, env = "HESABU_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
 }
 
 /// Settings that were checked.
@@ -56,6 +96,12 @@ pub struct Config {
     pub unit: Unit,
     /// Floor and ceiling of a new member's account.
     pub new_member_limits: (Amount, Amount),
+    /// What keeps the server up, and guessers out.
+    pub protection: Protection,
+    /// Where metrics are served, when it is not where everything is.
+    pub metrics_listen: Option<SocketAddr>,
+    /// The collector that gets spans.
+    pub otlp_endpoint: Option<String>,
 }
 
 impl Options {
@@ -72,6 +118,13 @@ impl Options {
                 .and_then(config::Config::try_deserialize)
                 .with_context(|| format!("the configuration file {} cannot be used", path.display()))?,
         };
+        let protection = Protection::check(&self, &file)?;
+        let metrics_listen = self.metrics_listen.or(file.metrics_listen);
+        let metrics_listen = metrics_listen.map(|text| address("HESABU_METRICS_LISTEN", &text)).transpose()?;
+        let otlp_endpoint = self.otlp_endpoint.or(file.otlp_endpoint);
+        if let Some(url) = otlp_endpoint.as_ref().filter(|url| !url.starts_with("http://")) {
+            bail!("HESABU_OTLP_ENDPOINT={url} is not the address of a collector nearby, such as http://127.0.0.1:4318");
+        }
         let data = self.data.or(file.data).unwrap_or_else(|| PathBuf::from("data"));
         let listen = self.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:8080".into());
         let code = self.unit.or(file.unit).unwrap_or_else(|| "KES-MC".into());
@@ -93,9 +146,7 @@ impl Options {
         let ceiling = limit("HESABU_MAX_POSITIVE_BALANCE", positive, "500")?;
         let floor = limit("HESABU_MAX_NEGATIVE_BALANCE", negative, "0")?.negated();
         Ok(Config {
-            listen: listen.parse().with_context(|| {
-                format!("HESABU_LISTEN={listen} is not an address and port, such as 127.0.0.1:8080")
-            })?,
+            listen: address("HESABU_LISTEN", &listen)?,
             database_url: match self.database_url.or(file.database_url) {
                 Some(url) => url,
                 None => sqlite_url(&data.join("hesabu.db"))?,
@@ -104,8 +155,15 @@ impl Options {
             data,
             unit,
             new_member_limits: (floor, ceiling),
+            protection,
+            metrics_listen,
+            otlp_endpoint,
         })
     }
+}
+
+fn address(name: &str, text: &str) -> anyhow::Result<SocketAddr> {
+    text.parse().with_context(|| format!("{name}={text} is not an address and port, such as 127.0.0.1:8080"))
 }
 
 /// The address of a SQLite file. In an address, `%` and `?` mean something else than in a path.

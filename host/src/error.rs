@@ -1,6 +1,7 @@
 //! What can go wrong with a request, sorted by what its sender can do about it. Wording and envelope are each surface's,
 //! and so are the words for what the ledger refuses.
 
+use crate::limits::Exceeded;
 use crate::posting::PostingError;
 use crate::store;
 
@@ -22,9 +23,15 @@ pub enum Error {
     /// 405: not done in this way.
     #[error("no such method")]
     NoSuchMethod,
+    /// 408: its sender stopped in the middle.
+    #[error("too slow")]
+    TooSlow,
     /// 413: more than a request may carry.
     #[error("too large")]
     TooLarge,
+    /// 429: more requests than one client may send in a minute.
+    #[error(transparent)]
+    TooMany(#[from] Exceeded),
     /// 503: try again shortly.
     #[error("not available")]
     Unavailable,

@@ -9,7 +9,9 @@ pub mod parties; // the entities that trade
 pub mod accounts; // balances, histories, proposals
 pub mod statements; // of account, for who wants to check
 pub mod audit; // who did what, and when
+pub mod limits; // how many requests one client may send
 
+pub mod meters; // what is measured
 pub mod error; // what can go wrong with a request
 pub mod api; // HTTP
 pub mod config; // settings

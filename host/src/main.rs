@@ -3,7 +3,8 @@
 mod commands;
 
 use clap::{Parser, Subcommand};
-use hesabu::config::Options;
+use hesabu::config::{Config, Options};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// Exact money: one ledger under several APIs
@@ -40,6 +41,21 @@ enum Command {
     Admin(Admin),
     /// Fill a small network and trade in it
     Demo,
+    /// Copy the embedded database to a file, also beside a server that runs
+    Backup {
+        /// The file to make; it must not be there yet
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+    /// Put a copy that `backup` made where the embedded database is, while no server runs
+    Restore {
+        /// The copy; it stays as it is
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Also when there is a database already, which is kept beside under another name
+        #[arg(long)]
+        replace: bool,
+    },
     /// Make a transfer of every row of a CSV file; running it again does nothing twice
     Import(commands::Import),
 }
@@ -62,7 +78,6 @@ enum Admin {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
-    commands::start_logging();
     let runtime = tokio::runtime::Runtime::new().expect("the operating system gives threads");
     match runtime.block_on(run(cli)) {
         Ok(code) => code,
@@ -75,14 +90,24 @@ fn main() -> ExitCode {
 
 async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     let config = cli.options.check()?;
-    match cli.command {
-        Command::Serve => commands::serve(&config).await,
-        Command::Migrate => commands::migrate(&config).await,
-        Command::Verify => commands::verify(&config, cli.json).await,
+    let collector = config.otlp_endpoint.as_deref().filter(|_| matches!(cli.command, Command::Serve));
+    let spans = commands::start_logging(collector)?;
+    let ended = obey(cli.command, &config, cli.json).await;
+    spans.end().await;
+    ended
+}
+
+async fn obey(command: Command, config: &Config, json: bool) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Serve => commands::serve(config).await,
+        Command::Migrate => commands::migrate(config).await,
+        Command::Verify => commands::verify(config, json).await,
         Command::Openapi { surface: Surface::MutualCredit } => commands::openapi(),
-        Command::Journal => commands::journal(&config).await,
-        Command::Admin(Admin::Create { email }) => commands::create_administrator(&config, &email).await,
-        Command::Demo => commands::demo(&config).await,
-        Command::Import(import) => commands::import(&config, import, cli.json).await,
+        Command::Journal => commands::journal(config).await,
+        Command::Admin(Admin::Create { email }) => commands::create_administrator(config, &email).await,
+        Command::Demo => commands::demo(config).await,
+        Command::Backup { file } => commands::backup(config, &file, json).await,
+        Command::Restore { file, replace } => commands::restore(config, &file, replace, json).await,
+        Command::Import(import) => commands::import(config, import, json).await,
     }
 }

@@ -16,6 +16,13 @@ pub const ADMINISTRATOR: &str = "admin@example.org";
 /// See [`ADMINISTRATOR`].
 pub const PASSWORD: &str = "Test321321$$";
 
+/// Settings of which 0 is no limit.
+const UNLIMITED: [&str; 3] = [
+    "HESABU_REQUESTS_PER_MINUTE_BY_ADDRESS",
+    "HESABU_REQUESTS_PER_MINUTE_BY_ACCOUNT",
+    "HESABU_LOGINS_PER_MINUTE_BY_ADDRESS",
+];
+
 /// Where servers live: a database, a data folder, and what they are told by the environment.
 #[derive(Debug)]
 pub struct Home {
@@ -46,9 +53,10 @@ pub struct Ended {
 }
 
 impl Home {
-    /// A home with an empty database.
+    /// A home with an empty database. Tests ask more than one client may, unless they say otherwise.
     pub async fn on(engine: Engine) -> Home {
-        Home { database: engine.fresh().await, settings: vec![] }
+        let settings = UNLIMITED.map(|name| (name.to_owned(), "0".to_owned())).to_vec();
+        Home { database: engine.fresh().await, settings }
     }
 
     /// The same home, with one more setting in the environment of what runs there.
@@ -96,6 +104,23 @@ impl Home {
             Ended { code: ended.status.code(), output: text(&ended.stdout), log: text(&ended.stderr) }
         };
         tokio::task::spawn_blocking(run).await.expect("it ends")
+    }
+
+    /// Runs the program where no file can become larger than so many times 512 bytes, as on a disk that is full.
+    ///
+    /// # Panics
+    /// When it cannot be run at all.
+    pub async fn run_with_little_disk(&self, blocks: u32, arguments: &[&str]) -> Ended {
+        let inner = self.command(arguments);
+        let mut command = Command::new("sh");
+        command.args(["-c", &format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"")]);
+        command.arg(inner.get_program()).args(inner.get_args());
+        let set = inner.get_envs().filter_map(|(name, value)| Some((name, value?)));
+        command.envs(set).stdin(Stdio::null());
+        let ended =
+            tokio::task::spawn_blocking(move || command.output()).await.expect("it ends").expect("it can be run");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        Ended { code: ended.status.code(), output: text(&ended.stdout), log: text(&ended.stderr) }
     }
 
     /// Starts the program and lets it run; whoever asked ends it.

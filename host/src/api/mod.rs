@@ -2,17 +2,30 @@
 
 mod mutual_credit; // /api/v1
 
+mod client; // where a request came from
+mod limited; // how much one client may ask, and all of them
+mod browser; // what browsers are told
+mod measured; // /metrics
+mod ready; // /readyz
+mod server; // connections
+
+pub use measured::router as metrics_router;
+pub use server::{Connections, serve};
+
 use crate::app::App;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, Request, State};
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
+use limited::Room;
 use std::time::Duration;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
+use tracing::Span;
+use tracing::field::Empty;
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
 /// The longest that a request may take: longer than posting tries.
@@ -20,29 +33,54 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
+/// What whoever runs the server asks: not limited, and answered also when there is too much else to do.
+const OPERATIONS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
+
 /// Every route of the server.
 pub fn router(app: App) -> Router {
     let no_store = HeaderValue::from_static("no-cache, must-revalidate, no-store");
-    let traced = TraceLayer::new_for_http().make_span_with(|request: &Request| {
-        let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
-        tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
-    });
+    let traced = app.traced;
+    let traced = TraceLayer::new_for_http().make_span_with(move |request: &Request| span(request, traced));
+    let room = Room::new(app.clone());
+    let metrics = if app.metrics_apart { Router::new() } else { metrics_router(app.clone()) };
     Router::new()
         .nest("/api/v1", mutual_credit::router(app.clone()))
         .merge(pages())
         .route("/healthz", get(alive))
-        .route("/readyz", get(ready))
+        .merge(ready::router(app.clone()))
+        .merge(metrics)
         .fallback(mutual_credit::no_such_route)
         .method_not_allowed_fallback(mutual_credit::no_such_method)
-        .with_state(app)
         // Whoever reads a body bounds it: see `mutual_credit/extract.rs`.
         .layer(DefaultBodyLimit::disable())
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
         .layer(middleware::from_fn(in_time))
+        .layer(middleware::from_fn_with_state(room, limited::limit))
         .layer(mutual_credit::catch_panic())
+        .layer(middleware::from_fn(measured::measure))
+        // What follows is on every answer, whoever gave it.
+        .layer(browser::origins(&app.protection))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
+        .layer(middleware::from_fn(browser::harden))
+        .layer(middleware::from_fn_with_state(app.protection.proxies.clone(), client::tell))
         .layer(traced)
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .with_state(app)
+}
+
+/// What is logged of a request beside each line, and told to a collector of spans if there is one.
+fn span(request: &Request, traced: bool) -> Span {
+    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
+    let (method, route) = (request.method(), request.extensions().get::<MatchedPath>());
+    let route = route.map_or("none", MatchedPath::as_str);
+    // A path that has a secret is not logged.
+    let path = if route.contains("{token}") { route } else { request.uri().path() };
+    if !traced {
+        return tracing::info_span!("request", %method, path, id);
+    }
+    let name = format!("{method} {route}");
+    tracing::info_span!("request", otel.name = name, otel.kind = "server", http.request.method = %method, http.route = route,
+        http.response.status_code = Empty, url.path = path, id)
 }
 
 /// Pages for people who read descriptions of APIs. All that they need is in this program.
@@ -66,18 +104,10 @@ pub fn mutual_credit_document() -> anyhow::Result<String> {
 /// A request that takes too long gets 503. What it asked for may happen all the same; a retry with its key is safe.
 async fn in_time(request: Request, next: Next) -> Response {
     let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
-    answer.unwrap_or_else(|_| mutual_credit::unavailable().into_response())
+    answer.unwrap_or_else(|_| mutual_credit::refused(crate::error::Error::Unavailable))
 }
 
 /// The process runs.
 async fn alive() -> &'static str {
     "ok"
-}
-
-/// The process can do its work: the database answers.
-async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
-    match app.db.ping().await {
-        Ok(()) => (StatusCode::OK, "ok"),
-        Err(_) => (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer"),
-    }
 }

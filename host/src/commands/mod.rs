@@ -1,16 +1,21 @@
 //! What the program can be told to do. Each command prints for people; `--json` prints for programs.
 
+mod backup;
 mod demo;
 mod import;
 mod journal;
+mod logs;
 
+pub(crate) use backup::{backup, restore};
 pub(crate) use demo::demo;
 pub(crate) use import::{Import, import};
 pub(crate) use journal::journal;
+pub(crate) use logs::start_logging;
 
 use anyhow::{Context, bail};
+use hesabu::api::Connections;
 use hesabu::app::{self, App};
-use hesabu::config::Config;
+use hesabu::config::{Config, Protection};
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
 use hesabu::posting::{Progress, Report};
@@ -22,7 +27,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
-use tracing_subscriber::EnvFilter;
+use tokio::net::TcpListener;
 
 /// How long the last requests may take after the signal to stop.
 const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
@@ -30,24 +35,11 @@ const SHUTDOWN_MAX: Duration = Duration::from_secs(30);
 /// How often a terminal is told how far a proof is.
 const PROGRESS_EVERY: Duration = Duration::from_millis(200);
 
-/// Logs go to standard error; `RUST_LOG` chooses what, `HESABU_LOG=json` how.
-pub(crate) fn start_logging() {
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,sqlx=warn,tower_http=info"));
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if std::env::var("HESABU_LOG").is_ok_and(|form| form == "json") {
-        logs.json().init();
-    } else {
-        logs.with_ansi(std::io::stderr().is_terminal()).init();
-    }
-}
-
 pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let stop = signal_to_stop();
     let app = App::start(config).await?;
     let _alone = alone(&app.db)?;
-    let listener = tokio::net::TcpListener::bind(config.listen)
-        .await
-        .with_context(|| format!("{} cannot be listened on (HESABU_LISTEN)", config.listen))?;
+    let listener = listen(config.listen, "HESABU_LISTEN").await?;
     let address = listener.local_addr()?;
     let unit = app.ledger.unit.code();
     let program = std::env::args().next().unwrap_or_else(|| "hesabu".into());
@@ -58,9 +50,17 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     );
     // Whoever started it may have stopped listening; that is no reason not to serve.
     let _ = std::io::stdout().write_all(welcome.as_bytes()).and_then(|()| std::io::stdout().flush());
-    let service = api::router(app.clone()).into_make_service_with_connect_info::<SocketAddr>();
+    let Protection { connections_max: most, keep_alive, .. } = config.protection;
+    let connections = Connections { most, keep_alive };
+    let metrics = match config.metrics_listen {
+        Some(address) => Some(listen(address, "HESABU_METRICS_LISTEN").await?),
+        None => None,
+    };
+    let metrics = metrics.map(|listener| {
+        tokio::spawn(api::serve(listener, api::metrics_router(app.clone()), connections, std::future::pending()))
+    });
     let (stopping, stopped) = tokio::sync::oneshot::channel();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+    let server = api::serve(listener, api::router(app.clone()), connections, async move {
         stop.await;
         tracing::info!("stopping: finishing what is in flight");
         let _ = stopping.send(());
@@ -70,18 +70,29 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         tokio::time::sleep(SHUTDOWN_MAX).await;
     };
     tokio::select! {
-        served = server => served?,
+        () = server => {}
         () = overdue => tracing::warn!("some requests did not finish in time"),
     }
+    // Figures of the end are worth as much as others.
+    metrics.iter().for_each(tokio::task::JoinHandle::abort);
     app.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)
 }
 
+async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{address} cannot be listened on ({setting})"))
+}
+
 /// Keeps a SQLite database for this process as long as the value lives: two that post would each have books of their own in memory. On
 /// PostgreSQL they share the ledger, and nothing is kept.
 fn alone(db: &Db) -> anyhow::Result<Option<File>> {
-    let Some(mut path) = db.file().map(PathBuf::into_os_string) else { return Ok(None) };
+    db.file().map_or(Ok(None), alone_with)
+}
+
+/// The same for the database of this file, which may not be there yet.
+fn alone_with(file: PathBuf) -> anyhow::Result<Option<File>> {
+    let mut path = file.into_os_string();
     path.push(".lock");
     let file = File::create(&path).with_context(|| format!("{} cannot be made", path.display()))?;
     match file.try_lock() {

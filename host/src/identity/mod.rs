@@ -4,13 +4,16 @@
 
 mod password; // rules and hashes
 mod session; // tokens that can be revoked
+mod lockout; // logins that fail too often
 mod token; // the keys that sign them
 
+pub use lockout::{Lockout, cleared};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PasswordFault, password_faults};
-pub use session::{Door, Login, Session};
+pub use session::{Door, Login, LoginRefused, Session};
 pub use token::TokenKeys;
 
 use crate::store::{Db, Error, Lookup, Row, Statement};
+use lockout::Failures;
 use password::Hasher;
 use session::{SESSIONS, Standing};
 use std::sync::Arc;
@@ -22,6 +25,7 @@ pub struct Identity {
     keys: Arc<TokenKeys>,
     hasher: Hasher,
     sessions: Lookup<u128, Standing>,
+    failures: Failures,
 }
 
 /// A person, without the password.
@@ -68,7 +72,14 @@ impl Identity {
     /// See [`Lookup::new`].
     pub fn new(db: Db, keys: TokenKeys) -> Identity {
         let sessions = Lookup::new(&db, SESSIONS);
-        Identity { db, keys: Arc::new(keys), hasher: Hasher::default(), sessions }
+        let failures = Failures::new(Lockout::default());
+        Identity { db, keys: Arc::new(keys), hasher: Hasher::default(), sessions, failures }
+    }
+
+    /// The same people, locked out in this way.
+    #[must_use]
+    pub fn with_lockout(self, lockout: Lockout) -> Identity {
+        Identity { failures: Failures::new(lockout), ..self }
     }
 
     /// The statement that adds a person with this password; it meets [`EMAIL_TAKEN`] when the address is.

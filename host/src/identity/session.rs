@@ -1,5 +1,6 @@
 //! Sessions: a token opens a door for a day, or until its owner logs out.
 
+use super::lockout::cleared;
 use super::token::Claims;
 use super::{Identity, PASSWORD_MAX, email_key};
 use crate::store::{Error, Question, Statement};
@@ -59,6 +60,18 @@ pub struct Login {
     pub last_login_ip: Option<String>,
 }
 
+/// Why somebody is not let in. Whether they exist is no part of it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum LoginRefused {
+    /// The password is wrong, or the door is not theirs.
+    Wrong,
+    /// Too many were wrong: nobody is let in by this address for so many minutes since.
+    Locked {
+        /// As configured, whatever is left of them.
+        minutes: u32,
+    },
+}
+
 impl Identity {
     /// A token for the person of this address, if the password is right and the door is theirs. The answer takes as long, and says as much,
     /// whether the person does not exist or the password is wrong.
@@ -66,6 +79,22 @@ impl Identity {
     /// # Errors
     /// When the database or hashing fails.
     pub async fn log_in(
+        &self,
+        email: &str,
+        password: String,
+        door: Door,
+        address: &str,
+    ) -> anyhow::Result<Result<Login, LoginRefused>> {
+        let locked = LoginRefused::Locked { minutes: self.failures.minutes() };
+        let Some(attempt) = self.failures.attempt(&self.db, email).await? else { return Ok(Err(locked)) };
+        if let Some(login) = self.try_log_in(email, password, door, address).await? {
+            return Ok(Ok(login));
+        }
+        self.failures.tidy(&self.db).await;
+        Ok(Err(if attempt.is_last { locked } else { LoginRefused::Wrong }))
+    }
+
+    async fn try_log_in(
         &self,
         email: &str,
         password: String,
@@ -88,6 +117,8 @@ impl Identity {
         tx.execute(session.sql, session.values).await?;
         let expired = "delete from session where person_id = $1 and expires_at < $2";
         tx.execute(expired, vec![person.into(), system_clock().0.into()]).await?;
+        let cleared = cleared(email);
+        tx.execute(cleared.sql, cleared.values).await?;
         let sql =
             "update person set previous_login_at = login_at, previous_login_ip = login_ip, login_at = $2, login_ip = $3
                    where person_id = $1 and password_hash = $4";

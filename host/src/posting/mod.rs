@@ -37,6 +37,7 @@ mod durable; // what others may see of them
 mod follow; // what other hosts posted meanwhile
 mod recover; // what was not written behind before a crash
 mod pace; // how much at a time, how soon
+mod meters; // how long it took
 mod mint; // transfer ids in order
 mod find; // transfers by id
 mod rows; // accounts and transfers as they are stored

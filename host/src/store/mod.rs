@@ -10,6 +10,8 @@ mod value; // what goes in
 mod row; // what comes back
 mod error; // what can go wrong, and whether trying again helps
 mod here; // SQLite in a loop on the calling thread
+mod ping; // whether it answers
+mod backup; // a whole SQLite file, while it is being written to
 mod among; // rows by a list of keys
 mod bulk; // PostgreSQL with a column at a time
 mod copy; // PostgreSQL with very many rows
@@ -18,13 +20,14 @@ mod lookup; // rows by key for many who ask at once
 mod fault; // failing on purpose, for tests
 mod scan; // very many rows, one value after the other
 
+pub use backup::{Pages, copy_file};
 pub use bulk::{Bulk, Column};
 pub use copy::PackedRows;
 pub use error::{Cause, Error};
 pub use fault::{Access, Armed, Fault, Faults, Moment};
 pub use here::{Bind, HereTx, Prepared, Writer};
 pub use lookup::{Lookup, Question};
-pub use open::migrate;
+pub use open::{file_of, migrate};
 pub use row::Row;
 pub use scan::Scanned;
 pub use value::{Rows, Statement, Value};
@@ -240,12 +243,13 @@ impl Db {
         Ok(changed)
     }
 
-    /// Whether the database answers.
-    ///
-    /// # Errors
-    /// When it does not.
-    pub async fn ping(&self) -> Result<(), Error> {
-        self.fetch_all("select 1", vec![]).await.map(drop)
+    /// How many connections are open, and how many of them idle.
+    pub fn connections(&self) -> (u32, u32) {
+        let (open, idle) = match self {
+            Db::Sqlite { pool, .. } => (pool.size(), pool.num_idle()),
+            Db::Postgres { pool, .. } => (pool.size(), pool.num_idle()),
+        };
+        (open, u32::try_from(idle).unwrap_or(u32::MAX))
     }
 
     /// Waits for what is in flight and closes all connections.

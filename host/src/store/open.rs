@@ -102,6 +102,21 @@ impl Db {
     }
 }
 
+/// The file that an address means; none when it is a server's.
+///
+/// # Errors
+/// When it is of neither kind.
+pub fn file_of(address: &str) -> Result<Option<PathBuf>, Error> {
+    match address.split_once(':').map(|(scheme, _)| scheme) {
+        Some("sqlite") => {
+            let options = SqliteConnectOptions::from_str(address).map_err(wrong_address)?;
+            Ok(Some(options.get_filename().to_owned()))
+        }
+        Some("postgres" | "postgresql") => Ok(None),
+        _ => Err(Error::Address("DATABASE_URL must begin with sqlite: or postgres://".into())),
+    }
+}
+
 fn wrong_address(error: sqlx::Error) -> Error {
     Error::Address(format!("DATABASE_URL is not the address of a database: {error}"))
 }

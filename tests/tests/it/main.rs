@@ -15,6 +15,9 @@ mod api; // the document, operation by operation
 mod openapi; // and as it describes itself
 mod bad_input; // refused, and nothing happened
 mod access; // whose is what, and who is who
+mod protection; // those who guess, those who flood, those who are slow, and browsers
+mod backup; // copies of the embedded database, taken and put back
+mod operations; // figures, and whether it can do its work
 mod idempotency; // once, whatever happens
 mod shutdown; // nothing is cut off
 mod races; // at the same time

@@ -3,11 +3,13 @@
 use super::envelope::Page;
 use super::problem::Problem;
 use crate::accounts::{KEY_MAX, is_key};
+use crate::api::client;
 use crate::app::App;
 use crate::error::Error;
 use crate::identity::Session;
+use crate::limits::Client;
 use crate::posting;
-use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Path, Request};
+use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use http_body_util::BodyExt;
@@ -15,7 +17,7 @@ use ledger_core::Key;
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::net::SocketAddr;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// The most bytes of a request: the longest texts of every field come to a hundredth of it.
@@ -23,6 +25,9 @@ const BODY_MAX: usize = 1 << 20;
 
 /// How much of a body that is too long is read so that its sender hears of it.
 const DRAIN_MAX: usize = 32 << 20;
+
+/// How long a sender may take for the next piece of a body. All of them together must come within what a request may take.
+const PIECE_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A JSON body. Fields that the operation does not have are refused: a misspelt one must not be ignored.
 pub(super) struct Body<T>(pub(super) T);
@@ -53,7 +58,7 @@ impl<T: DeserializeOwned> FromRequest<App> for Body<T> {
 /// sending would not hear the refusal.
 pub(super) async fn read(mut body: axum::body::Body, most: usize) -> Result<Vec<u8>, Problem> {
     let (mut bytes, mut total) = (vec![], 0);
-    while let Some(frame) = body.frame().await {
+    while let Some(frame) = tokio::time::timeout(PIECE_TIMEOUT, body.frame()).await.map_err(|_| Error::TooSlow)? {
         let frame = frame.map_err(|_| Problem::invalid("The request body could not be read."))?;
         let Some(data) = frame.data_ref() else { continue };
         total += data.len();
@@ -151,7 +156,9 @@ impl FromRequestParts<App> for Anybody {
             return Err(Error::Unauthenticated.into());
         }
         let session = app.identity.authenticate(token.trim()).await?;
-        Ok(Anybody(session.ok_or(Error::Unauthenticated)?))
+        let session = session.ok_or(Error::Unauthenticated)?;
+        app.limits.count(Client::Account(session.person)).map_err(Error::from)?;
+        Ok(Anybody(session))
     }
 }
 
@@ -188,15 +195,14 @@ impl FromRequestParts<App> for Visitor {
     }
 }
 
-/// The address that a request came from: the socket's, whatever headers say.
+/// The address that a request came from; nothing when nobody knows.
 pub(super) struct ClientAddress(pub(super) String);
 
 impl FromRequestParts<App> for ClientAddress {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &App) -> Result<ClientAddress, Problem> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        Ok(ClientAddress(address.map_or_else(String::new, |ConnectInfo(address)| address.ip().to_string())))
+        Ok(ClientAddress(client::address(&parts.extensions).map_or_else(String::new, |address| address.to_string())))
     }
 }
 

@@ -60,7 +60,9 @@ impl Faults {
         if text.is_empty() {
             self.add("Password is missing.");
         }
-        for fault in password_faults(text) {
+        // One that is missing is not called short as well.
+        let short = |fault: &PasswordFault| text.is_empty() && *fault == PasswordFault::TooShort;
+        for fault in password_faults(text).into_iter().filter(|fault| !short(fault)) {
             self.add(match fault {
                 PasswordFault::TooShort => "Password must be at least 8 characters long.",
                 PasswordFault::TooLong => "Password cannot exceed 100 characters.",

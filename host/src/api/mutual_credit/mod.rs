@@ -37,7 +37,7 @@ mod admin_ledger; // GET /admin/ledger/health
 use crate::app::App;
 use crate::error::Error;
 use axum::Router;
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use problem::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi;
@@ -88,12 +88,35 @@ pub(super) async fn no_such_method() -> impl IntoResponse {
     Problem::from(Error::NoSuchMethod)
 }
 
-/// The document's form of "try again shortly".
-pub(super) fn unavailable() -> impl IntoResponse {
-    Problem::from(Error::Unavailable)
+/// Where passwords are tried, accounts are made and mails are asked for: somebody who does so often is guessing.
+pub(super) fn is_door(route: &str) -> bool {
+    let doors = ["/login", "/signup", "/password-reset", "/password-reset/{token}"];
+    let route = route.strip_prefix("/api/v1").unwrap_or_default();
+    doors.contains(&route.strip_prefix("/admin").unwrap_or(route))
+}
+
+/// The document's form of what goes wrong before a request is looked at.
+pub(super) fn refused(error: Error) -> Response {
+    Problem::from(error).into_response()
 }
 
 /// A panic in a handler is an internal error in the document's form, and never a dropped connection.
-pub(super) fn catch_panic() -> CatchPanicLayer<fn(Box<dyn std::any::Any + Send>) -> axum::response::Response> {
+pub(super) fn catch_panic() -> CatchPanicLayer<fn(Box<dyn std::any::Any + Send>) -> Response> {
     CatchPanicLayer::custom(problem::of_panic)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_door;
+
+    #[test]
+    fn doors_are_where_one_can_guess() {
+        for route in ["/login", "/admin/login", "/signup", "/password-reset", "/admin/password-reset/{token}"] {
+            assert!(is_door(&format!("/api/v1{route}")), "{route}");
+            assert!(!is_door(route), "{route}");
+        }
+        for route in ["/api/v1/user", "/api/v1/logout", "/api/v1/password-change", "/api/v1", ""] {
+            assert!(!is_door(route), "{route}");
+        }
+    }
 }

@@ -103,13 +103,20 @@ impl IntoResponse for Problem {
 }
 
 fn failed(error: Error) -> Response {
+    let retry_after = match &error {
+        Error::TooMany(exceeded) => Some(exceeded.retry_after),
+        Error::Unavailable => Some(1),
+        _ => None,
+    };
     let (status, messages) = match error {
         Error::Invalid(messages) => (StatusCode::BAD_REQUEST, messages),
         Error::Unauthenticated => (StatusCode::UNAUTHORIZED, vec!["Could not authenticate you.".into()]),
         Error::Forbidden => (StatusCode::FORBIDDEN, vec!["Permission denied.".into()]),
         Error::NoSuchRoute => (StatusCode::NOT_FOUND, vec!["There is nothing at this address.".into()]),
         Error::NoSuchMethod => (StatusCode::METHOD_NOT_ALLOWED, vec!["This address does not take this method.".into()]),
+        Error::TooSlow => (StatusCode::REQUEST_TIMEOUT, vec!["The request body did not come in time.".into()]),
         Error::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, vec!["The request body is too large.".into()]),
+        Error::TooMany(_) => (StatusCode::TOO_MANY_REQUESTS, vec!["Rate limit exceeded.".into()]),
         Error::Unavailable => {
             let message = "The service is temporarily unavailable. Please try again.";
             (StatusCode::SERVICE_UNAVAILABLE, vec![message.into()])
@@ -121,8 +128,8 @@ fn failed(error: Error) -> Response {
     };
     let errors = messages.into_iter().map(Message::plain).collect();
     let mut response = answer(status, errors);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    if let Some(seconds) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
     if status == StatusCode::UNAUTHORIZED {
         response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

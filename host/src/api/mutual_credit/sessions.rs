@@ -6,7 +6,7 @@ use super::fields::Faults;
 use super::problem::Problem;
 use super::writing::date;
 use crate::app::App;
-use crate::identity::Door;
+use crate::identity::{Door, LoginRefused};
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
@@ -69,7 +69,12 @@ async fn through(app: &App, door: Door, address: &ClientAddress, request: Reques
     faults.check()?;
     let login = app.identity.log_in(&email, password, door, &address.0).await?;
     // The same words whether the person exists or not.
-    let login = login.ok_or_else(|| Problem::invalid("Invalid password."))?;
+    let login = login.map_err(|refused| match refused {
+        LoginRefused::Wrong => Problem::invalid("Invalid password."),
+        LoginRefused::Locked { minutes } => Problem::invalid(format!(
+            "Your account has been temporarily locked for {minutes} minutes. Please try again later."
+        )),
+    })?;
     Ok(Data {
         data: Response {
             token: login.token,

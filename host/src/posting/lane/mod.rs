@@ -11,6 +11,7 @@ use super::bulk::{self, Right, Written};
 use super::decide::{Decided, Held, decide};
 use super::desk::{Desk, Standing};
 use super::load::Source;
+use super::meters::Meters;
 use super::{Entry, Failure, PostingError};
 use crate::store::{self, Statement};
 use ledger_core::{BATCH_MAX, Outcome};
@@ -39,6 +40,8 @@ pub(super) struct Waiting {
     pub(super) answer: oneshot::Sender<Result<Vec<Outcome>, PostingError>>,
     /// Room in the queue, given back with the answer.
     pub(super) room: OwnedSemaphorePermit,
+    /// When it was handed in.
+    pub(super) since: Instant,
 }
 
 /// The way into a lane. The lane ends when the last of these is gone and everything taken is answered.
@@ -55,8 +58,11 @@ impl Lane {
     pub(super) fn start(desk: Desk, tasks: &TaskTracker) -> Lane {
         let (queue, waiting) = mpsc::unbounded_channel();
         let desk = Arc::new(desk);
+        let room = Arc::new(Semaphore::new(QUEUE_MAX));
         let runner = Runner {
             desk: Arc::clone(&desk),
+            meters: Meters::of(desk.ledger),
+            room: Arc::clone(&room),
             queue: waiting,
             backlog: VecDeque::new(),
             held: None,
@@ -72,7 +78,7 @@ impl Lane {
             drop(token);
         };
         std::thread::Builder::new().name("lane".into()).spawn(run).expect("the system gives a thread");
-        Lane { queue, room: Arc::new(Semaphore::new(QUEUE_MAX)), desk }
+        Lane { queue, room, desk }
     }
 
     pub(super) fn send(
@@ -83,7 +89,7 @@ impl Lane {
     ) -> Result<(), PostingError> {
         let size = u32::try_from(entries.len()).map_err(|_| PostingError::TooLarge)?;
         let room = Arc::clone(&self.room).try_acquire_many_owned(size).map_err(|_| PostingError::Busy)?;
-        let waiting = Waiting { entries, companions, answer, room };
+        let waiting = Waiting { entries, companions, answer, room, since: Instant::now() };
         self.queue.send(waiting).map_err(|_| PostingError::Unavailable)
     }
 
@@ -117,6 +123,9 @@ type Wrote = (Batch, Result<Written, Failure>);
 
 struct Runner {
     desk: Arc<Desk>,
+    meters: Meters,
+    /// What is taken of it waits.
+    room: Arc<Semaphore>,
     queue: mpsc::UnboundedReceiver<Waiting>,
     /// Taken from the queue, to be decided; again, perhaps.
     backlog: VecDeque<Waiting>,
@@ -136,6 +145,7 @@ impl Runner {
                 self.leave().await;
             }
             let batch = self.gather();
+            self.meters.waiting(QUEUE_MAX - self.room.available_permits());
             if self.writing.is_some() && !self.may_go_ahead(&batch) {
                 // What comes until then may ride along.
                 batch.into_iter().rev().for_each(|waiting| self.backlog.push_front(waiting));
@@ -364,7 +374,9 @@ impl Runner {
                         self.desk.shared.durable(write.after.seq, &self.desk.db, write.began);
                     }
                 }
+                self.meters.batch(&waiting, &decided.outcomes);
                 answer(waiting, decided.outcomes);
+                self.meters.waiting(QUEUE_MAX - self.room.available_permits());
                 self.wanted |= written.wanted;
                 if decided.undo.is_some() || self.standing == Standing::Shared {
                     self.catch_up().await;

@@ -1,0 +1,44 @@
+//! Where a request came from, and how: worked out once, for everybody who needs to know. No header is believed but for those of proxies that
+//! the operator trusts, and none ever says who somebody is.
+
+use crate::limits::Proxies;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{Extensions, HeaderMap};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::net::{IpAddr, SocketAddr};
+
+/// The other end of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Origin {
+    address: IpAddr,
+    /// A trusted proxy says that it took the request over TLS.
+    secure: bool,
+}
+
+/// Its address; none where no connection is known.
+pub(super) fn address(extensions: &Extensions) -> Option<IpAddr> {
+    extensions.get::<Origin>().map(|origin| origin.address)
+}
+
+/// Whether it came over TLS, as far as is known.
+pub(super) fn is_secure(extensions: &Extensions) -> bool {
+    extensions.get::<Origin>().is_some_and(|origin| origin.secure)
+}
+
+/// Tells the layers and handlers within.
+pub(super) async fn tell(State(proxies): State<Proxies>, mut request: Request, next: Next) -> Response {
+    if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
+        let peer = peer.ip().to_canonical();
+        let address = proxies.client(peer, values(request.headers(), "x-forwarded-for"));
+        let scheme = values(request.headers(), "x-forwarded-proto").next_back();
+        let secure = proxies.trust(peer) && scheme.is_some_and(|scheme| scheme.trim() == "https");
+        request.extensions_mut().insert(Origin { address, secure });
+    }
+    next.run(request).await
+}
+
+/// The parts of a list that may be spread over several headers.
+fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl DoubleEndedIterator<Item = &'h str> {
+    headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','))
+}

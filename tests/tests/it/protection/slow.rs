@@ -1,0 +1,113 @@
+//! Those who keep connections and requests from others: by sending slowly, or by being many.
+
+use hesabu_tests::client::Client;
+use hesabu_tests::database::Engine;
+use hesabu_tests::server::{Home, Server};
+use std::time::{Duration, Instant};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// What a slow sender has sent of a request that has a longer body.
+const BEGUN: &str =
+    "POST /api/v1/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{";
+
+/// A connection over which this was sent.
+async fn sent(server: &Server, text: &str) -> TcpStream {
+    let address = server.address.strip_prefix("http://").expect("an address");
+    let mut stream = TcpStream::connect(address).await.expect("it listens");
+    stream.write_all(text.as_bytes()).await.expect("it reads");
+    stream
+}
+
+/// All that comes back until the server closes the connection, and after how long it does.
+async fn until_closed(mut stream: TcpStream) -> (String, Duration) {
+    let (began, mut text) = (Instant::now(), String::new());
+    let read = tokio::time::timeout(Duration::from_secs(25), stream.read_to_string(&mut text));
+    read.await.expect("it is closed").expect("in order");
+    (text, began.elapsed())
+}
+
+#[tokio::test]
+async fn a_head_that_does_not_come_ends_its_connection() {
+    let home = Home::on(Engine::Sqlite).await.with("HESABU_KEEP_ALIVE", "2");
+    let server = home.serve().await;
+    for begun in ["", "GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: "] {
+        let (text, after) = until_closed(sent(&server, begun).await).await;
+        assert!(text.is_empty() && after > Duration::from_millis(1_500), "{text} after {after:?}");
+    }
+    // Between two requests too.
+    let (text, _) = until_closed(sent(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await).await;
+    assert!(text.starts_with("HTTP/1.1 200") && text.ends_with("ok"), "{text}");
+}
+
+/// Whoever has asked nothing is not waited for.
+#[tokio::test]
+async fn silent_connections_do_not_keep_a_server_from_stopping() {
+    let home = Home::on(Engine::Sqlite).await;
+    let server = home.serve().await;
+    let silent = [sent(&server, "").await, sent(&server, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").await];
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let began = Instant::now();
+    tokio::task::spawn_blocking(move || server.stop()).await.expect("it stops");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+    drop(silent);
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_refused() {
+    let home = Home::on(Engine::Sqlite).await;
+    let server = home.serve().await;
+    let (text, after) = until_closed(sent(&server, BEGUN).await).await;
+    assert!(text.starts_with("HTTP/1.1 408"), "{text}");
+    assert!(text.ends_with(r#"{"errors":[{"message":"The request body did not come in time."}]}"#), "{text}");
+    assert!(after > Duration::from_secs(10), "{after:?}");
+}
+
+#[tokio::test]
+async fn more_requests_than_there_is_room_for_are_told_so() {
+    let home = Home::on(Engine::Sqlite).await.with("HESABU_REQUESTS_MAX", "2");
+    let server = home.serve().await;
+    let nobody = Client::of(&server);
+    let slow = [sent(&server, BEGUN).await, sent(&server, BEGUN).await];
+    // Both are in, before anybody else asks.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let mut answer = nobody.get("/user").await;
+    for _ in 0..100 {
+        if answer.status == 503 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        answer = nobody.get("/user").await;
+    }
+    answer.refused(503, "The service is temporarily unavailable. Please try again.");
+    assert_eq!((answer.header("retry-after"), answer.header("access-control-allow-origin")), ("1", "*"));
+    // Whoever runs the server still sees how it is.
+    for path in ["/healthz", "/readyz", "/metrics"] {
+        assert_eq!(nobody.outside(path).await.status, 200);
+    }
+    drop(slow);
+    for _ in 0..100 {
+        if nobody.get("/user").await.status == 401 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("the room is not given back");
+}
+
+#[tokio::test]
+async fn more_connections_than_there_is_room_for_are_told_so() {
+    let home = Home::on(Engine::Sqlite).await.with("HESABU_CONNECTIONS_MAX", "3");
+    let server = home.serve().await;
+    let kept = [sent(&server, "").await, sent(&server, "").await, sent(&server, "").await];
+    let ask = "GET /api/v1/user HTTP/1.1\r\nHost: x\r\n\r\n";
+    let (text, _) = until_closed(sent(&server, ask).await).await;
+    assert!(text.starts_with("HTTP/1.1 503") && text.to_ascii_lowercase().contains("retry-after: 1"), "{text}");
+    assert!(text.ends_with(r#"{"errors":[{"message":"The service is temporarily unavailable. Please try again."}]}"#));
+    // One that says nothing does not stay.
+    let (text, after) = until_closed(sent(&server, "").await).await;
+    assert!(text.is_empty() && after < Duration::from_secs(10), "{text} {after:?}");
+    drop(kept);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert_eq!(Client::of(&server).get("/user").await.status, 401);
+}
