@@ -3,6 +3,8 @@
 use crate::config::Config;
 use crate::engine::{COMPONENT, Engine};
 use crate::identity::{Identity, TokenKeys};
+use crate::jobs::DailyTime;
+use crate::mail;
 use crate::parties::Holders;
 use crate::posting::{self, Ledger, Posting};
 use crate::store::{self, Db};
@@ -36,6 +38,10 @@ pub struct Parts {
     pub ledger: Ledger,
     /// Floor and ceiling of a new member's account.
     pub new_member_limits: (Amount, Amount),
+    /// How mails are sent.
+    pub mail: mail::Settings,
+    /// When the daily digest is made.
+    pub digest_at: DailyTime,
 }
 
 impl From<Parts> for App {
@@ -86,6 +92,8 @@ impl App {
             db,
             ledger,
             new_member_limits: config.new_member_limits,
+            mail: config.mail.clone(),
+            digest_at: config.digest_at,
         }))
     }
 

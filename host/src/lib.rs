@@ -6,6 +6,8 @@ pub mod posting; // moves money: the path from a command to a durable answer
 pub mod identity; // who somebody is
 pub mod parties; // the entities that trade
 pub mod accounts; // balances, histories, proposals
+pub mod mail; // tells people what happened
+pub mod jobs; // what is done without being asked
 
 pub mod error; // what can go wrong with a request
 pub mod api; // HTTP

@@ -11,6 +11,7 @@ use hesabu::app::{self, App};
 use hesabu::config::Config;
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
+use hesabu::jobs::Background;
 use hesabu::posting::{Progress, Report};
 use hesabu::store::Db;
 use hesabu::{api, mint_id, posting};
@@ -47,6 +48,7 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         .await
         .with_context(|| format!("{} cannot be listened on (HESABU_LISTEN)", config.listen))?;
     let address = listener.local_addr()?;
+    let background = Background::begin(&app)?;
     let unit = app.ledger.unit.code();
     let program = std::env::args().next().unwrap_or_else(|| "hesabu".into());
     let welcome = format!(
@@ -71,6 +73,7 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         served = server => served?,
         () = overdue => tracing::warn!("some requests did not finish in time"),
     }
+    background.end().await;
     app.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -11,9 +11,10 @@ mod views; // entities and transfers as the document shows them
 
 mod signup; // POST /signup
 mod sessions; // POST /login, /logout, /admin/login, /admin/logout
-mod passwords; // POST /password-change, /admin/password-change
+mod passwords; // POST /password-change, /password-reset, /admin/password-change, /admin/password-reset
 mod user; // GET, PATCH /user
 mod user_entities; // GET /user/entities, PATCH /user/entities/{id}
+mod send_email; // POST /send-email
 mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
 mod batch; // POST /transfers/batch
 mod import; // POST /transfers/import
@@ -36,6 +37,7 @@ pub(super) fn router(app: App) -> Router<App> {
         .merge(passwords::router())
         .merge(user::router())
         .merge(user_entities::router())
+        .merge(send_email::router())
         .merge(transfers::router())
         .merge(batch::router())
         .merge(import::router())
