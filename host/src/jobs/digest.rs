@@ -3,7 +3,7 @@
 
 use super::turn::Turn;
 use crate::mail::{self, Mail, Match, Pace};
-use crate::store::{Db, Error, Row, Tx, Value};
+use crate::store::{Db, Error, Row, Value};
 use const_format::formatcp;
 
 /// Entities that are looked at in one transaction.
@@ -20,7 +20,7 @@ const ADMITTED: &str = "('accepted', 'tradingPending', 'tradingAccepted', 'tradi
 
 /// Entities that are told, after one.
 const TOLD: &str = formatcp!(
-    "select entity_id from entity where entity_id > $1 and daily_match_email = $3 and status in {ADMITTED} order by entity_id limit $2"
+    "select entity_id from entity where entity_id > $1 and daily_match_email and status in {ADMITTED} order by entity_id limit $2"
 );
 
 /// What matches for the entities from one to another, and was added up to an instant.
@@ -34,7 +34,7 @@ const MATCHES: &str = formatcp!(
         join entity_tag theirs on theirs.name = mine.name and theirs.kind <> mine.kind and theirs.entity_id <> mine.entity_id
              and theirs.added_at > coalesce(told.told_until, -1) and theirs.added_at <= $3
         join entity other on other.entity_id = theirs.entity_id
-        where own.entity_id >= $1 and own.entity_id <= $2 and own.daily_match_email = $5 and own.status in {ADMITTED}
+        where own.entity_id >= $1 and own.entity_id <= $2 and own.daily_match_email and own.status in {ADMITTED}
           and other.status in {ADMITTED}) found
      where place <= $4 order by entity_id, kind, name, place"
 );
@@ -45,16 +45,17 @@ pub(super) async fn run(db: &Db, turn: &Turn, pace: Pace) -> Result<(), Error> {
     let mut after = 0;
     let (mut looked_at, mut queued) = (0, 0);
     loop {
-        let values = vec![after.into(), BATCH.into(), true.into()];
+        let values = vec![after.into(), BATCH.into()];
         let rows = db.fetch_all(TOLD, values).await?;
         let entities = rows.iter().map(|row| row.id("entity_id")).collect::<Result<Vec<u128>, _>>()?;
         let (Some(first), Some(last)) = (entities.first(), entities.last()) else { break };
+        // Before the transaction: nobody who writes waits for it.
+        let mails = matching(db, *first, *last, until).await?;
         let mut tx = db.begin().await?;
         if !turn.keep(&mut tx).await? {
             tracing::warn!(job = turn.name, "another host has taken over");
             return Ok(());
         }
-        let mails = matching(&mut tx, *first, *last, until).await?;
         queued += mails.len();
         mail::insert(&mut tx, mails).await?;
         let told = entities.iter().flat_map(|entity| [Value::from(*entity), until.into()]).collect();
@@ -67,9 +68,9 @@ pub(super) async fn run(db: &Db, turn: &Turn, pace: Pace) -> Result<(), Error> {
     Ok(())
 }
 
-async fn matching(tx: &mut Tx, first: u128, last: u128, until: i64) -> Result<Vec<Mail>, Error> {
-    let values = vec![first.into(), last.into(), until.into(), MATCHES_MAX.into(), true.into()];
-    let rows = tx.fetch_all(MATCHES, values).await?;
+async fn matching(db: &Db, first: u128, last: u128, until: i64) -> Result<Vec<Mail>, Error> {
+    let values = vec![first.into(), last.into(), until.into(), MATCHES_MAX.into()];
+    let rows = db.fetch_all(MATCHES, values).await?;
     let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>()?;
     let of_one = |found: &[(u128, Match)]| {
         let matches: Vec<Match> = found.iter().map(|(_, found)| found.clone()).collect();

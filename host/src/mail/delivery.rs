@@ -14,7 +14,7 @@ use crate::store::{Db, Error};
 use crate::system_clock;
 use ledger_core::Unit;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +57,7 @@ impl Delivery {
     /// When the settings cannot be used.
     pub fn new(db: Db, identity: Identity, settings: Settings, unit: Unit) -> anyhow::Result<Delivery> {
         let transport = Transport::new(&settings)?;
+        tracing::info!(way = ?settings.way, "mails are sent");
         Ok(Delivery { sender: Arc::new(Sender { reader: Reader { db, identity, settings, unit }, transport }) })
     }
 
@@ -64,9 +65,9 @@ impl Delivery {
     pub async fn run(self, stop: CancellationToken) {
         let pace = self.sender.reader.settings.pace;
         let mut sending: JoinSet<Sent> = JoinSet::new();
-        let (mut downs, mut away) = (0, false);
+        let (mut downs, mut away, mut paused_until) = (0, false, Instant::now());
         while !stop.is_cancelled() {
-            let free = SENDING_MAX - sending.len();
+            let free = if Instant::now() < paused_until { 0 } else { SENDING_MAX - sending.len() };
             let begun = match self.begin(&mut sending, free).await {
                 Ok(begun) => begun,
                 Err(error) => {
@@ -97,7 +98,7 @@ impl Delivery {
                             "mails wait: nothing is taken; the reason is in the column last_error of the table mail"
                         );
                     }
-                    rest(pause(pace, downs), &stop).await;
+                    paused_until = Instant::now() + pause(pace, downs);
                 }
                 Some(false) => downs = 0,
                 None => {}

@@ -26,9 +26,11 @@ pub(super) struct Smtp {
 }
 
 impl Smtp {
+    /// Introduces itself by this domain.
+    ///
     /// # Errors
     /// When the certificates are none.
-    pub(super) fn new(server: Server) -> anyhow::Result<Smtp> {
+    pub(super) fn new(server: Server, domain: &str) -> anyhow::Result<Smtp> {
         let mut tls = TlsParameters::builder(server.host.clone());
         if let Some(pem) = &server.ca {
             let certificate = Certificate::from_pem(pem);
@@ -36,7 +38,7 @@ impl Smtp {
                 certificate.map_err(|_| anyhow::anyhow!("HESABU_MAIL_CA has no certificates in PEM form"))?,
             );
         }
-        Ok(Smtp { server, tls: tls.build()?, hello: ClientId::default(), free: Mutex::default() })
+        Ok(Smtp { server, tls: tls.build()?, hello: ClientId::Domain(domain.to_owned()), free: Mutex::default() })
     }
 
     /// Hands a mail over.

@@ -38,7 +38,7 @@ impl Transport {
                     .with_context(|| format!("the folder {} for mails cannot be made", folder.display()))?;
                 Transport::Files(folder.clone())
             }
-            Way::Smtp(server) => Transport::Smtp(Smtp::new((**server).clone())?),
+            Way::Smtp(server) => Transport::Smtp(Smtp::new((**server).clone(), settings.from.email.domain())?),
         })
     }
 

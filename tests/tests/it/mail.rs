@@ -94,6 +94,17 @@ async fn nobody_is_trusted_who_cannot_prove_who_they_are() {
     db.close().await;
     drop(server);
 
+    // A password that is wrong is nothing that is wrong with a mail.
+    let home = ours.home(Engine::Sqlite).await.with("HESABU_MAIL", &ours.address().replace("s3cret", "secret"));
+    let server = home.serve().await;
+    Member::signed_up(&server, "alice").await;
+    let db = home.database.open().await;
+    let waits = "select count(*) as n from mail where kind = 'welcome' and last_error like '%535%' and attempts > 1 and failed_at is null";
+    until(&db, waits, 1).await;
+    assert!(ours.received().is_empty());
+    db.close().await;
+    drop(server);
+
     // A server that does not speak TLS, or cannot be asked for it, is told nothing.
     let plain = Mailbox::open(Security::Plain).await;
     for scheme in ["smtp", "smtps"] {
@@ -330,6 +341,6 @@ async fn wrong_settings_are_told_before_anything_starts() {
         let home = Home::on(Engine::Sqlite).await.with("HESABU_MAIL_FROM", "a@example.org").with(name, value);
         let ended = home.run(&["migrate"], "").await;
         assert_eq!(ended.code, Some(1), "{ended:?}");
-        assert!(ended.log.contains(&format!("{name}")) && !ended.log.contains("s3cret"), "{ended:?}");
+        assert!(ended.log.contains(name) && !ended.log.contains("s3cret"), "{ended:?}");
     }
 }
