@@ -13,13 +13,16 @@ use crate::identity::Identity;
 use crate::store::{Db, Error};
 use crate::system_clock;
 use ledger_core::Unit;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 /// Mails that are being sent at the same time by this host.
 const SENDING_MAX: usize = 8;
+/// Mails that are claimed together, and stored together when they were sent: each time is a transaction that others wait for.
+const CLAIM_MAX: usize = 64;
 /// How often the outbox is looked into when there was nothing to do.
 const POLL_SECONDS: u32 = 1;
 /// How long sending one mail may take.
@@ -40,6 +43,18 @@ const STOP: Duration = Duration::from_secs(5);
 /// Sends mails.
 pub struct Delivery {
     sender: Arc<Sender>,
+    /// Claimed, and to be begun before [`Delivery::stale_at`].
+    queue: VecDeque<Claimed>,
+    stale_at: Instant,
+    sending: JoinSet<Sent>,
+    /// What became of those that were sent, to be stored together.
+    ended: Vec<(Claimed, End)>,
+    stored_at: Instant,
+    /// How often nothing was taken since something was, and until when nothing is tried because of it.
+    downs: u32,
+    paused_until: Instant,
+    /// The database has failed, and nothing was done with it since.
+    away: bool,
 }
 
 struct Sender {
@@ -47,8 +62,19 @@ struct Sender {
     transport: Transport,
 }
 
-/// What became of one mail, and whether nothing is taken at the moment.
-type Sent = Result<(Claimed, End, bool), Error>;
+/// What became of one mail, and what its server is like.
+type Sent = Result<(Claimed, End, Asked), Error>;
+
+/// What is known of a server after a mail.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Asked {
+    /// Nothing: it was not asked.
+    Not,
+    /// It answers.
+    Answered,
+    /// It takes nothing at the moment.
+    Away,
+}
 
 impl Delivery {
     /// Delivers what is in `db`, of a ledger that counts `unit`.
@@ -58,108 +84,143 @@ impl Delivery {
     pub fn new(db: Db, identity: Identity, settings: Settings, unit: Unit) -> anyhow::Result<Delivery> {
         let transport = Transport::new(&settings)?;
         tracing::info!(way = ?settings.way, "mails are sent");
-        Ok(Delivery { sender: Arc::new(Sender { reader: Reader { db, identity, settings, unit }, transport }) })
+        let now = Instant::now();
+        Ok(Delivery {
+            sender: Arc::new(Sender { reader: Reader { db, identity, settings, unit }, transport }),
+            queue: VecDeque::new(),
+            stale_at: now,
+            sending: JoinSet::new(),
+            ended: vec![],
+            stored_at: now,
+            downs: 0,
+            paused_until: now,
+            away: false,
+        })
     }
 
     /// Delivers until it is told to stop.
-    pub async fn run(self, stop: CancellationToken) {
-        let pace = self.sender.reader.settings.pace;
-        let mut sending: JoinSet<Sent> = JoinSet::new();
-        let (mut downs, mut away, mut paused_until) = (0, false, Instant::now());
+    pub async fn run(mut self, stop: CancellationToken) {
+        let poll = self.sender.reader.settings.pace.seconds(POLL_SECONDS);
         while !stop.is_cancelled() {
-            let free = if Instant::now() < paused_until { 0 } else { SENDING_MAX - sending.len() };
-            let begun = match self.begin(&mut sending, free).await {
-                Ok(begun) => begun,
-                Err(error) => {
-                    if !away {
-                        tracing::error!(error = &error as &dyn std::error::Error, "mails wait: the database failed");
-                    }
-                    away = true;
-                    rest(pace.seconds(POLL_SECONDS), &stop).await;
-                    continue;
-                }
-            };
-            away = false;
-            if begun == 0 && sending.is_empty() {
-                rest(pace.seconds(POLL_SECONDS), &stop).await;
+            let worked = self.store_and_claim().await;
+            self.told(worked);
+            self.begin();
+            if self.sending.is_empty() {
+                tokio::select! { () = tokio::time::sleep(poll) => {}, () = stop.cancelled() => {} }
                 continue;
             }
-            let down = tokio::select! {
-                () = stop.cancelled() => break,
-                // What was added meanwhile does not wait for what takes long.
-                () = tokio::time::sleep(pace.seconds(POLL_SECONDS)) => None,
-                ended = sending.join_next() => Some(self.finish(ended, &mut sending).await),
-            };
-            match down {
-                Some(true) => {
-                    downs += 1;
-                    if downs == 1 {
-                        tracing::warn!(
-                            "mails wait: nothing is taken; the reason is in the column last_error of the table mail"
-                        );
-                    }
-                    paused_until = Instant::now() + pause(pace, downs);
-                }
-                Some(false) => downs = 0,
-                None => {}
+            tokio::select! {
+                () = stop.cancelled() => {}
+                // What was added meanwhile does not wait for what takes long, and what has ended is stored.
+                () = tokio::time::sleep(poll) => self.store().await,
+                Some(ended) = self.sending.join_next() => self.end(ended),
             }
         }
+        self.let_go();
         // What is not done then is sent by whoever claims it next.
         let rest = async {
-            while let Some(ended) = sending.join_next().await {
-                self.finish(Some(ended), &mut sending).await;
+            while let Some(ended) = self.sending.join_next().await {
+                self.end(ended);
             }
         };
         let _ = tokio::time::timeout(STOP, rest).await;
+        self.store().await;
     }
 
-    /// Begins to send up to `free` mails, and tells how many.
-    async fn begin(&self, sending: &mut JoinSet<Sent>, free: usize) -> Result<usize, Error> {
-        if free == 0 {
-            return Ok(0);
+    /// Stores what has ended once there is enough of it, it has waited for long enough, or nothing else is to be done; and claims more once
+    /// what was claimed is being sent.
+    async fn store_and_claim(&mut self) -> Result<(), Error> {
+        let (pace, db) = (self.sender.reader.settings.pace, &self.sender.reader.db);
+        let idle = self.queue.is_empty() && self.sending.len() < SENDING_MAX;
+        if idle || self.ended.len() >= CLAIM_MAX || self.stored_at.elapsed() >= pace.seconds(POLL_SECONDS) {
+            self.stored_at = Instant::now();
+            finish(db, &self.ended).await?;
+            self.ended.clear();
         }
-        let (reader, now) = (&self.sender.reader, system_clock().0);
-        let until = now.saturating_add(reader.settings.pace.micros(LEASE_SECONDS));
-        let claimed = claim(&reader.db, now, until, i64::try_from(free).unwrap_or(i64::MAX)).await?;
-        let begun = claimed.len();
-        for claimed in claimed {
-            let sender = Arc::clone(&self.sender);
-            sending.spawn(async move { sender.send(claimed).await });
+        if idle && Instant::now() >= self.paused_until {
+            let now = system_clock().0;
+            let until = now.saturating_add(pace.micros(LEASE_SECONDS));
+            let most = i64::try_from(CLAIM_MAX).unwrap_or(i64::MAX);
+            self.stale_at = Instant::now() + pace.seconds(LEASE_SECONDS - SEND_SECONDS);
+            self.queue.extend(claim(db, now, until, most).await?);
         }
-        Ok(begun)
+        Ok(())
     }
 
-    /// Stores what became of those that have ended, all at once, and tells whether nothing is taken at the moment.
-    async fn finish(&self, first: Option<Result<Sent, tokio::task::JoinError>>, sending: &mut JoinSet<Sent>) -> bool {
-        let (mut ended, mut down, mut took) = (vec![], false, false);
-        let mut next = first;
-        while let Some(one) = next {
-            match one {
-                Ok(Ok((claimed, end, is_down))) => {
-                    down |= is_down;
-                    took |= !is_down;
-                    ended.push((claimed, end));
+    async fn store(&mut self) {
+        let stored = finish(&self.sender.reader.db, &self.ended).await;
+        if stored.is_ok() {
+            self.ended.clear();
+        }
+        self.told(stored);
+    }
+
+    /// Says once that the database has failed. What had ended is stored later; if that is after its lease, it was sent again.
+    fn told(&mut self, worked: Result<(), Error>) {
+        match worked {
+            Ok(()) => self.away = false,
+            Err(error) => {
+                if !self.away {
+                    tracing::error!(error = &error as &dyn std::error::Error, "mails wait: the database failed");
                 }
-                // The lease ends, and then it is tried again.
-                Ok(Err(error)) => {
-                    tracing::error!(error = &error as &dyn std::error::Error, "a mail waits: the database failed");
-                }
-                Err(error) => tracing::error!(%error, "a mail waits: sending it has failed"),
+                self.away = true;
             }
-            next = sending.try_join_next();
         }
-        if !ended.is_empty()
-            && let Err(error) = finish(&self.sender.reader.db, ended).await
-        {
-            tracing::error!(error = &error as &dyn std::error::Error, "mails may be sent twice: the database failed");
+    }
+
+    /// Leaves what was claimed and not begun to whoever claims it next.
+    fn let_go(&mut self) {
+        self.ended.extend(self.queue.drain(..).map(|claimed| (claimed, End::Untried)));
+    }
+
+    /// Begins to send, unless nothing is taken at the moment.
+    fn begin(&mut self) {
+        let now = Instant::now();
+        if now >= self.stale_at {
+            // The lease might end before they are sent.
+            self.let_go();
         }
-        down && !took
+        while now >= self.paused_until && self.sending.len() < SENDING_MAX {
+            let Some(claimed) = self.queue.pop_front() else { return };
+            let sender = Arc::clone(&self.sender);
+            self.sending.spawn(async move { sender.send(claimed).await });
+        }
+    }
+
+    /// Takes note of what became of a mail.
+    fn end(&mut self, ended: Result<Sent, JoinError>) {
+        match ended {
+            Ok(Ok((claimed, end, asked))) => {
+                self.ended.push((claimed, end));
+                match asked {
+                    Asked::Not => {}
+                    Asked::Answered => self.downs = 0,
+                    Asked::Away => self.pause(),
+                }
+            }
+            // The lease ends, and then it is tried again.
+            Ok(Err(error)) => self.told(Err(error)),
+            Err(error) => tracing::error!(%error, "a mail waits: sending it has failed"),
+        }
+    }
+
+    /// Nothing is taken: leaves the server alone for a while, longer each time.
+    fn pause(&mut self) {
+        if self.downs == 0 {
+            tracing::warn!("mails wait: nothing is taken; the column last_error of the table mail says why");
+        }
+        // Several that are on their way hear the same at once.
+        if Instant::now() >= self.paused_until {
+            self.downs += 1;
+            self.paused_until = Instant::now() + pause(self.sender.reader.settings.pace, self.downs);
+        }
+        self.let_go();
     }
 }
 
 impl Sender {
     async fn send(&self, claimed: Claimed) -> Sent {
-        let Claimed { mail, attempts } = &claimed;
+        let Claimed { mail, attempts, .. } = &claimed;
         let (now, settings) = (system_clock().0, &self.reader.settings);
         let tried = match mail.kind {
             // By then whoever waits for it has asked again, or given up.
@@ -171,39 +232,41 @@ impl Sender {
         let overdue = now.saturating_sub(mail.created_at) > tried;
         let letter = match self.reader.read(&claimed).await? {
             Read::Letter(letter) => letter,
-            Read::End(end) => return Ok((claimed, end, false)),
+            Read::End(end) => return Ok((claimed, end, Asked::Not)),
         };
         let to = letter.to.clone();
         let message = match letter.message() {
             Ok(message) => message,
             Err(error) => {
                 let end = End::Failed(format!("the mail cannot be made: {error}"));
-                return Ok((claimed, end, false));
+                return Ok((claimed, end, Asked::Not));
             }
         };
         let (name, most) = (crate::id_text(mail.id), settings.pace.seconds(SEND_SECONDS));
         let taken = self.transport.send(&name, &settings.from.email, &to, &message, most).await;
         let (id, kind) = (&name, mail.kind.word());
-        let (end, down) = match taken {
+        let (end, asked) = match taken {
             Ok(()) => {
                 tracing::debug!(id, kind, "a mail was taken");
-                (End::Done, false)
+                (End::Done, Asked::Answered)
             }
             Err(Failure::Refused(why)) => {
                 tracing::warn!(id, kind, "a mail was refused for good");
-                (End::Failed(why), false)
+                (End::Failed(why), Asked::Answered)
             }
             Err(Failure::Later(why) | Failure::Down(why)) if overdue => {
                 tracing::warn!(id, kind, "a mail was given up");
-                (End::Failed(format!("given up: {why}")), false)
+                (End::Failed(format!("given up: {why}")), Asked::Not)
             }
-            Err(Failure::Later(why)) => (End::Later(now.saturating_add(wait(settings.pace, *attempts)), why), false),
+            Err(Failure::Later(why)) => {
+                (End::Later(now.saturating_add(wait(settings.pace, *attempts)), why), Asked::Answered)
+            }
             Err(Failure::Down(why)) => {
                 let due = now.saturating_add(settings.pace.micros(POLL_SECONDS));
-                (End::Later(due, why), true)
+                (End::Later(due, why), Asked::Away)
             }
         };
-        Ok((claimed, end, down))
+        Ok((claimed, end, asked))
     }
 }
 
@@ -216,9 +279,4 @@ fn wait(pace: Pace, attempts: i64) -> i64 {
 /// How long nothing is sent after so many times that nothing was taken.
 fn pause(pace: Pace, downs: u32) -> Duration {
     pace.seconds((1_u32 << downs.min(10)).min(PAUSE_SECONDS_MAX))
-}
-
-/// Waits, unless it is told to stop.
-async fn rest(time: Duration, stop: &CancellationToken) {
-    tokio::select! { () = tokio::time::sleep(time) => {}, () = stop.cancelled() => {} }
 }

@@ -11,6 +11,8 @@ use ledger_core::{AccountId, TransferId};
 pub const INSERT_HEAD: &str = "insert into mail (mail_id, kind, recipient, recipient_id, address, transfer_id, entity_id, body, created_at, due_at) values";
 /// Values of each row.
 pub const INSERT_WIDTH: usize = 10;
+/// Which of them is the transfer's id: for whoever learns it when the transfer is decided.
+pub const INSERT_TRANSFER: usize = 5;
 
 /// Characters of an error that are kept.
 const ERROR_MAX: usize = 500;
@@ -163,6 +165,7 @@ pub(super) struct Claimed {
     pub(super) mail: Mail,
     /// How often it was claimed, this time included.
     pub(super) attempts: i64,
+    due_at: i64,
 }
 
 /// What became of a mail.
@@ -170,6 +173,8 @@ pub(super) struct Claimed {
 pub(super) enum End {
     /// It was taken, or there is nobody to tell it to: it goes.
     Done,
+    /// It was not tried: whoever claims it next does.
+    Untried,
     /// One for each of these instead.
     Spread(Vec<Mail>),
     /// To be tried again from then on, and why.
@@ -221,7 +226,7 @@ pub(super) async fn claim(db: &Db, now: i64, until: i64, limit: i64) -> Result<V
                                  where due_at <= $1 and failed_at is null and (claimed_until is null or claimed_until < $1)
                                  order by due_at limit $3)
                  and due_at <= $1 and failed_at is null and (claimed_until is null or claimed_until < $1)
-               returning mail_id, kind, recipient, recipient_id, address, transfer_id, entity_id, body, created_at, attempts";
+               returning mail_id, kind, recipient, recipient_id, address, transfer_id, entity_id, body, created_at, due_at, attempts";
     let mut tx = db.begin().await?;
     let rows = tx.fetch_all(sql, vec![now.into(), until.into(), limit.into()]).await?;
     tx.commit().await?;
@@ -230,7 +235,10 @@ pub(super) async fn claim(db: &Db, now: i64, until: i64, limit: i64) -> Result<V
         let told = |error: &Error| tracing::error!(error = error as &dyn std::error::Error, "a mail cannot be read");
         claimed(row).inspect_err(told).ok()
     };
-    Ok(rows.iter().filter_map(readable).collect())
+    let mut claimed: Vec<Claimed> = rows.iter().filter_map(readable).collect();
+    // What has failed comes after what was not tried yet: else the same few could be tried again and again.
+    claimed.sort_by_key(|claimed| claimed.due_at);
+    Ok(claimed)
 }
 
 fn claimed(row: &Row) -> Result<Claimed, Error> {
@@ -254,17 +262,21 @@ fn claimed(row: &Row) -> Result<Claimed, Error> {
         body: row.text("body")?,
         created_at: row.int("created_at")?,
     };
-    Ok(Claimed { mail, attempts: row.int("attempts")? })
+    Ok(Claimed { mail, attempts: row.int("attempts")?, due_at: row.int("due_at")? })
 }
 
 /// Stores what became of mails, all at once. A mail that another host has claimed since is that host's.
-pub(super) async fn finish(db: &Db, ended: Vec<(Claimed, End)>) -> Result<(), Error> {
+pub(super) async fn finish(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Error> {
+    if ended.is_empty() {
+        return Ok(());
+    }
     let mut tx = db.begin().await?;
-    for (Claimed { mail, attempts }, end) in ended {
-        let mut values: Vec<Value> = vec![mail.id.into(), attempts.into()];
+    for (Claimed { mail, attempts, .. }, end) in ended {
+        let mut values: Vec<Value> = vec![mail.id.into(), (*attempts).into()];
         let reason = |reason: String| Value::from(reason.chars().take(ERROR_MAX).collect::<String>());
-        let sql = match &end {
+        let sql = match end {
             End::Done | End::Spread(_) => "delete from mail where mail_id = $1 and attempts = $2",
+            End::Untried => "update mail set claimed_until = null where mail_id = $1 and attempts = $2",
             End::Later(due, why) => {
                 values.extend([Value::from(*due), reason(why.clone())]);
                 "update mail set claimed_until = null, due_at = $3, last_error = $4 where mail_id = $1 and attempts = $2"
@@ -278,7 +290,7 @@ pub(super) async fn finish(db: &Db, ended: Vec<(Claimed, End)>) -> Result<(), Er
         if let End::Spread(mails) = end
             && changed > 0
         {
-            insert(&mut tx, mails).await?;
+            insert(&mut tx, mails.clone()).await?;
         }
     }
     tx.commit().await

@@ -74,7 +74,7 @@ impl Reader {
         }
     }
 
-    async fn letter(&self, Claimed { mail, attempts }: &Claimed) -> Result<Letter<'_>, Stop> {
+    async fn letter(&self, Claimed { mail, attempts, .. }: &Claimed) -> Result<Letter<'_>, Stop> {
         let (reached, worded) = match &mail.recipient {
             Recipient::Administrators => return Err(Stop::End(self.spread(mail).await?)),
             Recipient::Login(login) => self.reset(mail, login).await?,

@@ -112,12 +112,11 @@ fn down(error: Error) -> Failure {
     Failure::Down(text(&error))
 }
 
-/// Something may be wrong with the mail. 421 says that the server goes away.
+/// Something may be wrong with the mail, or with who it is for: others go on. If it is the server, the next one hears it from the start.
 fn sorted(error: &Error) -> Failure {
     let code = error.status().map(u16::from);
     match code {
         Some(500..=599) => Failure::Refused(text(error)),
-        Some(421) => Failure::Down(text(error)),
         Some(_) | None => Failure::Later(text(error)),
     }
 }

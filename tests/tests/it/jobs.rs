@@ -269,3 +269,59 @@ async fn what_is_of_no_use_any_more_goes(engine: Engine) {
     db.close().await;
     server.stop();
 }
+
+#[tokio::test]
+async fn a_digest_reaches_everybody_and_lists_what_can_be_read_on_sqlite() {
+    a_digest_reaches_everybody_and_lists_what_can_be_read(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_digest_reaches_everybody_and_lists_what_can_be_read_on_postgres() {
+    a_digest_reaches_everybody_and_lists_what_can_be_read(Engine::Postgres).await;
+}
+
+/// More members than one transaction takes, and one of them to whom all others are a match.
+async fn a_digest_reaches_everybody_and_lists_what_can_be_read(engine: Engine) {
+    const MANY: usize = 450;
+    let mailbox = Mailbox::open(Security::Plain).await;
+    let home = mailbox.home(engine).await;
+    let server = home.serve().await;
+    let admin = administrator(&home, &server).await;
+    let db = home.database.open().await;
+    let shop = trader(&server, &admin, "shop", [&["all"], &["all"]], true, "accepted").await;
+    let shop = uuid::Uuid::parse_str(&shop.entity).unwrap().as_u128();
+    let mut tx = db.begin().await.unwrap();
+    for place in 0..MANY {
+        let (entity, account, number) = (hesabu::mint_id(), hesabu::mint_id(), format!("{place:016}"));
+        let sql = "insert into entity (entity_id, account_id, account_number, person_id, ledger_id, status, name, email, telephone, inc_type,
+                     company_number, website, description, address, city, region, postal_code, country, show_tags_matched,
+                     daily_match_email, created_at)
+                   select $1, $2, $3, person_id, ledger_id, status, $4, $5, telephone, inc_type,
+                     company_number, website, description, address, city, region, postal_code, country, show_tags_matched,
+                     daily_match_email, created_at
+                   from entity where entity_id = $6";
+        let (name, email) = (format!("member {place}"), format!("member{place}@example.org"));
+        let values = vec![entity.into(), account.into(), number.into(), name.into(), email.into(), shop.into()];
+        tx.execute(sql, values).await.unwrap();
+        let sql = "insert into entity_tag (entity_id, kind, place, name, added_at) values ($1, 'want', 0, 'all', $2)";
+        // The last are the newest.
+        let added_at = system_clock().0 - 60_000_000 + i64::try_from(place).unwrap();
+        tx.execute(sql, vec![entity.into(), added_at.into()]).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    tokio::time::sleep(SETTLED).await;
+    due(&db, "daily-digest").await;
+    let digests = digests(&mailbox, &db, 0).await;
+    assert_eq!(digests.len(), MANY + 1);
+    assert_eq!(count(&db, "select count(*) as n from digest").await, 451);
+    for (reader, items) in &digests {
+        if reader == "shop@example.org" {
+            let newest: Vec<String> = (MANY - 50..MANY).map(|place| format!("all: member {place}")).collect();
+            assert_eq!(items, &newest);
+        } else {
+            assert_eq!(items, &["all: shop"], "{reader}");
+        }
+    }
+    db.close().await;
+    server.stop();
+}
