@@ -1,6 +1,6 @@
 //! Languages that people are written to in. What is written is in `mail`.
 
-use crate::store::Error;
+use crate::store::{Error, Row};
 
 /// A language that this program writes.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -45,12 +45,9 @@ impl Language {
         best.map(|(language, _)| language)
     }
 
-    /// Reads a stored code.
-    pub(crate) fn stored(code: Option<String>) -> Result<Option<Language>, Error> {
-        let read = |code: String| {
-            Language::from_code(&code).ok_or_else(|| Error::Corrupt(format!("{code} is no language of this program")))
-        };
-        code.map(read).transpose()
+    /// Reads a stored code. One that a newer program knows is none.
+    pub(crate) fn stored(row: &Row) -> Result<Option<Language>, Error> {
+        Ok(row.optional_text("language")?.as_deref().and_then(Language::from_code))
     }
 }
 

@@ -159,6 +159,6 @@ fn person(row: &Row) -> Result<Person, Error> {
         telephone: row.text("telephone")?,
         previous_login_at: row.optional_int("previous_login_at")?,
         previous_login_ip: row.optional_text("previous_login_ip")?,
-        language: Language::stored(row.optional_text("language")?)?,
+        language: Language::stored(row)?,
     })
 }

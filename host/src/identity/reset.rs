@@ -61,7 +61,7 @@ impl Identity {
         if self.db.execute(sql, values).await? == 0 {
             return Ok(None);
         }
-        let language = Language::stored(row.optional_text("language")?)?;
+        let language = Language::stored(&row)?;
         Ok(Some(Reset { token, email: row.text("email")?, language }))
     }
 

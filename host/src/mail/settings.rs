@@ -5,6 +5,8 @@ use anyhow::{Context, bail};
 use lettre::Address;
 use lettre::message::Mailbox;
 use lettre::transport::smtp::authentication::Credentials;
+use percent_encoding::percent_decode_str;
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -180,7 +182,10 @@ fn server(address: &str, ca: Option<&Path>) -> anyhow::Result<Server> {
         ("smtp", Some(_)) => bail!("HESABU_MAIL takes ?tls=required, which is the default, or ?tls=none"),
         _ => bail!(wrong),
     };
-    let text = |part: &str| percent_decoded(part).context("HESABU_MAIL has a user or password with a wrong % in it");
+    let text = |part: &str| {
+        let decoded = percent_decode_str(part).decode_utf8().ok();
+        decoded.map(Cow::into_owned).context("HESABU_MAIL has a user or password that is no text")
+    };
     let credentials = match (url.username(), url.password()) {
         ("", None) => None,
         (user, password) => Some(Credentials::new(text(user)?, text(password.unwrap_or_default())?)),
@@ -191,22 +196,6 @@ fn server(address: &str, ca: Option<&Path>) -> anyhow::Result<Server> {
     let ca =
         ca.map(|path| std::fs::read(path).with_context(|| format!("HESABU_MAIL_CA={} cannot be read", path.display())));
     Ok(Server { host, port: url.port().unwrap_or(port), security, credentials, ca: ca.transpose()? })
-}
-
-/// What a part of an address means.
-fn percent_decoded(part: &str) -> Option<String> {
-    let mut bytes = part.bytes();
-    let mut decoded = vec![];
-    while let Some(byte) = bytes.next() {
-        if byte != b'%' {
-            decoded.push(byte);
-            continue;
-        }
-        let digit = |byte: Option<u8>| char::from(byte?).to_digit(16);
-        let (high, low) = (digit(bytes.next())?, digit(bytes.next())?);
-        decoded.push(u8::try_from(high * 16 + low).ok()?);
-    }
-    String::from_utf8(decoded).ok()
 }
 
 #[cfg(test)]
@@ -245,7 +234,7 @@ mod tests {
             "http://u:secret@h",
             "smtp:u:secret@h",
             "smtps://u:secret@h?tls=none",
-            "smtp://u:secret%zz@h",
+            "smtp://u:secret%ff@h",
             "u:secret@h",
         ];
         for address in wrong {

@@ -67,7 +67,7 @@ fn contact(row: &Row) -> Result<Contact, Error> {
         name: row.text("name")?,
         email: row.text("email")?,
         status: stored_status(&row.text("status")?)?,
-        language: Language::stored(row.optional_text("language")?)?,
+        language: Language::stored(row)?,
     })
 }
 
