@@ -65,7 +65,7 @@ async fn admit_one(app: &App, number: usize) -> anyhow::Result<Member> {
         ledger: app.ledger.id,
         limits: app.new_member_limits,
     };
-    let signed_up = parties::sign_up(&app.identity, &app.posting, request).await?;
+    let signed_up = parties::sign_up(&app.identity, &app.posting, request, |_| vec![]).await?;
     let entity = parties::entity(&app.db, signed_up.entity).await?.context("the new entity is there")?;
     let governed = Governed { status: Some(EntityStatus::TradingAccepted), ..Governed::default() };
     let admitted = parties::govern(&app.db, &app.posting, &entity, governed).await?;

@@ -4,7 +4,9 @@ use crate::config::{Config, Protection};
 use crate::directory;
 use crate::engine::{COMPONENT, Engine};
 use crate::identity::{Identity, TokenKeys};
+use crate::jobs::DailyTime;
 use crate::limits::Limits;
+use crate::mail;
 use crate::meters;
 use crate::parties::Holders;
 use crate::posting::{self, Ledger, Posting};
@@ -47,6 +49,10 @@ pub struct Parts {
     pub metrics_apart: bool,
     /// Somebody collects spans.
     pub traced: bool,
+    /// How mails are sent.
+    pub mail: mail::Settings,
+    /// When the daily digest is made.
+    pub digest_at: DailyTime,
 }
 
 impl From<Parts> for App {
@@ -105,6 +111,8 @@ impl App {
             protection,
             metrics_apart: config.metrics_listen.is_some(),
             traced: config.otlp_endpoint.is_some(),
+            mail: config.mail.clone(),
+            digest_at: config.digest_at,
         }))
     }
 

@@ -4,6 +4,8 @@ mod protection; // what keeps a server up, and guessers out
 
 pub use protection::Protection;
 
+use crate::jobs::DailyTime;
+use crate::mail;
 use anyhow::{Context, bail};
 use clap::Args;
 use ledger_core::{Amount, Unit};
@@ -79,6 +81,36 @@ pub struct Options {
     /// OpenTelemetry collector that gets a span of each request by OTLP over HTTP, such as `http://127.0.0.1:4318` [default: none]
     #[arg(long, global = true, env = "HESABU_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
+    /// How mails are sent: files (in the data folder), off, smtp://user:password@host:587 or smtps://user:password@host:465 [default: files]
+    #[arg(long, global = true, env = "HESABU_MAIL", value_name = "WAY", hide_env_values = true)]
+    pub mail: Option<String>,
+    /// Who sends them, such as "Hesabu <hesabu@example.org>"; needed for smtp
+    #[arg(long, global = true, env = "HESABU_MAIL_FROM", value_name = "SENDER")]
+    pub mail_from: Option<String>,
+    /// PEM file with more certificates to trust when mails are sent
+    #[arg(long, global = true, env = "HESABU_MAIL_CA", value_name = "FILE")]
+    pub mail_ca: Option<PathBuf>,
+    /// Addresses that get what administrators are told, with commas between them [default: of all administrators]
+    #[arg(long, global = true, env = "HESABU_MAIL_ADMINISTRATORS", value_name = "ADDRESSES")]
+    pub mail_administrators: Option<String>,
+    /// Administrators get copies of what members write to each other [default: false]
+    #[arg(long, global = true, env = "HESABU_MAIL_COPIES", value_name = "BOOL")]
+    pub mail_copies: Option<bool>,
+    /// Address of the front end that links in mails lead to, such as https://trade.example.org
+    #[arg(long, global = true, env = "HESABU_PUBLIC_URL", value_name = "URL")]
+    pub public_url: Option<String>,
+    /// Language of mails to people who never said which they read: en or sw [default: en]
+    #[arg(long, global = true, env = "HESABU_LANGUAGE", value_name = "CODE")]
+    pub language: Option<String>,
+    /// How long a token that resets a password is good, in minutes [default: 60]
+    #[arg(long, global = true, env = "HESABU_RESET_MINUTES", value_name = "MINUTES")]
+    pub reset_minutes: Option<u16>,
+    /// When members are told each day what matches their offers and wants, in UTC [default: 07:00]
+    #[arg(long, global = true, env = "HESABU_DIGEST_AT", value_name = "HH:MM")]
+    pub digest_at: Option<String>,
+    /// For tests: what background work takes for a second, in milliseconds
+    #[arg(long, global = true, env = "HESABU_PACE", value_name = "MILLISECONDS", hide = true)]
+    pub pace: Option<u16>,
 }
 
 /// Settings that were checked.
@@ -102,6 +134,10 @@ pub struct Config {
     pub metrics_listen: Option<SocketAddr>,
     /// The collector that gets spans.
     pub otlp_endpoint: Option<String>,
+    /// How mails are sent.
+    pub mail: mail::Settings,
+    /// When the daily digest is made.
+    pub digest_at: DailyTime,
 }
 
 impl Options {
@@ -145,7 +181,20 @@ impl Options {
         let negative = self.max_negative_balance.or(file.max_negative_balance);
         let ceiling = limit("HESABU_MAX_POSITIVE_BALANCE", positive, "500")?;
         let floor = limit("HESABU_MAX_NEGATIVE_BALANCE", negative, "0")?.negated();
+        let mail = mail::Given {
+            mail: self.mail.or(file.mail),
+            from: self.mail_from.or(file.mail_from),
+            ca: self.mail_ca.or(file.mail_ca),
+            administrators: self.mail_administrators.or(file.mail_administrators),
+            copies: self.mail_copies.or(file.mail_copies),
+            public_url: self.public_url.or(file.public_url),
+            language: self.language.or(file.language),
+            reset_minutes: self.reset_minutes.or(file.reset_minutes),
+            pace: self.pace.or(file.pace),
+        };
         Ok(Config {
+            mail: mail::Settings::check(mail, &data)?,
+            digest_at: DailyTime::read(self.digest_at.or(file.digest_at).as_deref().unwrap_or("07:00"))?,
             listen: address("HESABU_LISTEN", &listen)?,
             database_url: match self.database_url.or(file.database_url) {
                 Some(url) => url,

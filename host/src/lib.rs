@@ -10,6 +10,8 @@ pub mod accounts; // balances, histories, proposals
 pub mod statements; // of account, for who wants to check
 pub mod audit; // who did what, and when
 pub mod limits; // how many requests one client may send
+pub mod mail; // tells people what happened
+pub mod jobs; // what is done without being asked
 
 pub mod meters; // what is measured
 pub mod error; // what can go wrong with a request

@@ -9,6 +9,7 @@ pub mod database; // fresh databases on both engines
 pub mod server; // the program itself, running
 pub mod client; // somebody who believes nothing
 pub mod network; // members who trade
+pub mod mailbox; // a mail server
 pub mod orders; // many at once, and what was promised
 pub mod tamper; // somebody who writes to the database
 pub mod line; // a database that goes away

@@ -69,7 +69,7 @@ async fn admit(app: &App, place: usize, member: &(&str, &str, &str, &str, &str))
         ledger: app.ledger.id,
         limits: app.new_member_limits,
     };
-    let signed_up = parties::sign_up(&app.identity, &app.posting, request).await?;
+    let signed_up = parties::sign_up(&app.identity, &app.posting, request, |_| vec![]).await?;
     let entity =
         parties::entity(&app.db, signed_up.entity).await?.ok_or_else(|| anyhow!("the new entity is missing"))?;
     let floor = Some(money(app, credit_line)?.negated());

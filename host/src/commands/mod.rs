@@ -18,6 +18,7 @@ use hesabu::app::{self, App};
 use hesabu::config::{Config, Protection};
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
+use hesabu::jobs::Background;
 use hesabu::posting::{Progress, Report};
 use hesabu::store::Db;
 use hesabu::{api, mint_id, posting};
@@ -41,6 +42,7 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     let _alone = alone(&app.db)?;
     let listener = listen(config.listen, "HESABU_LISTEN").await?;
     let address = listener.local_addr()?;
+    let background = Background::begin(&app)?;
     let unit = app.ledger.unit.code();
     let program = std::env::args().next().unwrap_or_else(|| "hesabu".into());
     let welcome = format!(
@@ -75,6 +77,7 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     }
     // Figures of the end are worth as much as others.
     metrics.iter().for_each(tokio::task::JoinHandle::abort);
+    background.end().await;
     app.close().await;
     tracing::info!("stopped");
     Ok(ExitCode::SUCCESS)

@@ -5,10 +5,14 @@
 mod password; // rules and hashes
 mod session; // tokens that can be revoked
 mod lockout; // logins that fail too often
+mod reset; // passwords that were forgotten
+mod language; // how people are written to
 mod token; // the keys that sign them
 
+pub use language::Language;
 pub use lockout::{Lockout, cleared};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PasswordFault, password_faults};
+pub use reset::Reset;
 pub use session::{Door, Login, LoginRefused, Session};
 pub use token::TokenKeys;
 
@@ -45,6 +49,8 @@ pub struct Person {
     pub previous_login_at: Option<i64>,
     /// Where it came from.
     pub previous_login_ip: Option<String>,
+    /// The language that they read; none when they never said.
+    pub language: Option<Language>,
 }
 
 /// What somebody tells of themselves when they sign up.
@@ -60,6 +66,8 @@ pub struct NewPerson {
     pub telephone: String,
     /// May log in at the administrators' door.
     pub administrator: bool,
+    /// The language that they read; none when they did not say.
+    pub language: Option<Language>,
 }
 
 /// The constraint that stands in the way when an e-mail address is taken.
@@ -90,8 +98,8 @@ impl Identity {
         let hash = self.hasher.hash(password).await?;
         Ok(Statement {
             sql: "insert into person (person_id, email, email_key, password_hash, first_name, last_name, telephone,
-                                      administrator, created_at)
-                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+                                      administrator, created_at, language)
+                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             values: vec![
                 id.into(),
                 person.email.as_str().into(),
@@ -102,6 +110,7 @@ impl Identity {
                 person.telephone.as_str().into(),
                 person.administrator.into(),
                 crate::system_clock().0.into(),
+                person.language.map(|language| language.code().to_owned()).into(),
             ],
         })
     }
@@ -120,7 +129,8 @@ impl Identity {
     /// # Errors
     /// When the database fails.
     pub async fn person(&self, id: u128) -> Result<Option<Person>, Error> {
-        let sql = "select person_id, email, first_name, last_name, telephone, previous_login_at, previous_login_ip
+        let sql =
+            "select person_id, email, first_name, last_name, telephone, previous_login_at, previous_login_ip, language
                    from person where person_id = $1";
         self.db.fetch_optional(sql, vec![id.into()]).await?.as_ref().map(person).transpose()
     }
@@ -135,11 +145,14 @@ impl Identity {
         first_name: Option<String>,
         last_name: Option<String>,
         telephone: Option<String>,
+        language: Option<Language>,
     ) -> Result<(), Error> {
         let sql = "update person set first_name = coalesce($2, first_name), last_name = coalesce($3, last_name),
-                                     telephone = coalesce($4, telephone)
+                                     telephone = coalesce($4, telephone), language = coalesce($5, language)
                    where person_id = $1";
-        self.db.execute(sql, vec![id.into(), first_name.into(), last_name.into(), telephone.into()]).await.map(drop)
+        let language = language.map(|language| language.code().to_owned());
+        let values = vec![id.into(), first_name.into(), last_name.into(), telephone.into(), language.into()];
+        self.db.execute(sql, values).await.map(drop)
     }
 }
 
@@ -157,5 +170,6 @@ fn person(row: &Row) -> Result<Person, Error> {
         telephone: row.text("telephone")?,
         previous_login_at: row.optional_int("previous_login_at")?,
         previous_login_ip: row.optional_text("previous_login_ip")?,
+        language: Language::stored(row)?,
     })
 }

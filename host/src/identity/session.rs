@@ -178,8 +178,8 @@ impl Identity {
         Ok(standing.filter(agrees).map(|standing| standing.session))
     }
 
-    /// Gives somebody another password. Every session of theirs but this one ends: who changes a password may do so because somebody else has
-    /// come to know it.
+    /// Gives somebody another password. Every session of theirs but this one ends, and every reset that was mailed is void: who changes a
+    /// password may do so because somebody else has come to know it.
     ///
     /// # Errors
     /// When the database or hashing fails.
@@ -191,6 +191,8 @@ impl Identity {
         let others =
             "update session set revoked_at = $3 where person_id = $1 and session_id <> $2 and revoked_at is null";
         tx.execute(others, vec![session.person.into(), session.id.into(), system_clock().0.into()]).await?;
+        let resets = "delete from password_reset where person_id = $1";
+        tx.execute(resets, vec![session.person.into()]).await?;
         Ok(tx.commit().await?)
     }
 

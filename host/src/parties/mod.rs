@@ -7,9 +7,11 @@ mod status; // from pending to trading
 mod govern; // what administrators change
 mod store; // entities as they are stored
 mod holders; // who has which account number
+mod contacts; // whom to write to
 mod tags; // what they offer and want
 
 pub use account_number::AccountNumber;
+pub use contacts::{Contact, ContactOf, contacts};
 pub use govern::{Governed, govern};
 pub use holders::{Holder, Holders, holders_among};
 pub use signup::{SignUp, SignUpError, SignedUp, sign_up};

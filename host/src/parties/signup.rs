@@ -4,6 +4,7 @@ use super::{AccountNumber, Change, Details, store};
 use crate::identity::{EMAIL_TAKEN, Identity, NewPerson};
 use crate::mint_id;
 use crate::posting::{Group, Posting, PostingError};
+use crate::store::Statement;
 use ledger_core::{AccountId, AccountStatus, Amount, Command, LedgerId, OpenAccount};
 
 /// Tries for an account number that is free: with a billion accounts, a random one of 9·10^14 is taken once in a million.
@@ -53,11 +54,17 @@ pub enum SignUpError {
     Internal(#[from] anyhow::Error),
 }
 
-/// Makes a person, an entity with the status `pending`, and a frozen account with a balance of zero.
+/// Makes a person, an entity with the status `pending`, and a frozen account with a balance of zero; and with them, what `beside` says of the
+/// entity's id.
 ///
 /// # Errors
 /// See [`SignUpError`].
-pub async fn sign_up(identity: &Identity, posting: &Posting, request: SignUp) -> Result<SignedUp, SignUpError> {
+pub async fn sign_up(
+    identity: &Identity,
+    posting: &Posting,
+    request: SignUp,
+    beside: impl FnOnce(u128) -> Vec<Statement>,
+) -> Result<SignedUp, SignUpError> {
     // Hashing is expensive: what is certain to fail does not get that far.
     if identity.email_is_taken(&request.person.email).await.map_err(anyhow::Error::from)? {
         return Err(SignUpError::EmailTaken);
@@ -68,11 +75,13 @@ pub async fn sign_up(identity: &Identity, posting: &Posting, request: SignUp) ->
     let (floor, ceiling) = request.limits;
     let open = Command::OpenAccount(OpenAccount { account, floor, ceiling, status: AccountStatus::Frozen });
     let tags = Change { offers: Some(request.offers), wants: Some(request.wants), ..Change::default() };
+    let beside = beside(entity);
     for _ in 0..NUMBER_TRIES {
         let owner = store::Owner { person, ledger: request.ledger, account, number: AccountNumber::random() };
         let mut companions = vec![add_person.clone(), add_session.clone()];
         companions.extend(store::add_statements(posting.db(), entity, &owner, &request.details));
         companions.extend(store::list_statements(posting.db(), entity, &tags, &[]));
+        companions.extend(beside.iter().cloned());
         match posting.submit_one(request.ledger, Group::of(open, "").with(companions)).await {
             Ok(Ok(_)) => return Ok(SignedUp { person, entity, token }),
             Ok(Err(rejection)) => return Err(anyhow::anyhow!("a new account was refused: {rejection}").into()),

@@ -48,7 +48,15 @@ const TABLES: [(&str, Option<&str>); 10] = [
         ),
     ),
     ("idempotency", None),
-    ("person", None),
+    (
+        "person",
+        Some(
+            "person_id, email, email_key, password_hash, first_name, last_name, telephone, administrator, created_at,
+             login_at, login_ip, previous_login_at, previous_login_ip
+             ) select person_id, email, email_key, password_hash, first_name, last_name, telephone, administrator, created_at,
+             login_at, login_ip, previous_login_at, previous_login_ip",
+        ),
+    ),
     ("session", None),
     (
         "entity",

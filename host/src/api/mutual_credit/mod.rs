@@ -14,13 +14,14 @@ mod views; // entities and transfers as the document shows them
 
 mod signup; // POST /signup
 mod sessions; // POST /login, /logout, /admin/login, /admin/logout
-mod passwords; // POST /password-change, /admin/password-change
+mod passwords; // POST /password-change, /password-reset, /admin/password-change, /admin/password-reset
 mod user; // GET, PATCH /user
 mod user_entities; // GET /user/entities, PATCH /user/entities/{id}
 mod categories; // GET /categories
 mod tags; // GET /tags
 mod entities; // GET /entities, GET /entities/{id}
 mod favorites; // POST /favorites
+mod send_email; // POST /send-email
 mod transfers; // POST, GET /transfers, PATCH /transfers/{id}, POST /transfers/preview
 mod reversals; // POST /transfers/{id}/reversal, /admin/transfers/{id}/reversal
 mod batch; // POST /transfers/batch
@@ -64,6 +65,7 @@ fn routes() -> OpenApiRouter<App> {
         .merge(tags::router())
         .merge(entities::router())
         .merge(favorites::router())
+        .merge(send_email::router().into())
         .merge(transfers::router())
         .merge(reversals::router())
         .merge(batch::router())

@@ -7,9 +7,11 @@ use super::openapi::MANAGE;
 use super::problem::Problem;
 use crate::app::App;
 use crate::id_text;
-use crate::identity::NewPerson;
+use crate::identity::{Language, NewPerson};
+use crate::mail::Mail;
 use crate::parties::{self, Change, Details, SignUp, SignUpError};
 use axum::extract::State;
+use axum::http::{HeaderMap, header};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -84,7 +86,11 @@ struct Response {
     request_body = Request,
     responses((status = 200, description = "OK", body = Data<Response>))
 )]
-async fn sign_up(State(app): State<App>, Body(request): Body<Request>) -> Result<Data<Response>, Problem> {
+async fn sign_up(
+    State(app): State<App>,
+    headers: HeaderMap,
+    Body(request): Body<Request>,
+) -> Result<Data<Response>, Problem> {
     let mut faults = Faults::default();
     let email = faults.required("userEmail", request.user_email);
     let password = faults.required("password", request.password);
@@ -128,18 +134,29 @@ async fn sign_up(State(app): State<App>, Body(request): Body<Request>) -> Result
             last_name: request.last_name.unwrap_or_default(),
             telephone: request.user_phone.unwrap_or_default(),
             administrator: false,
+            language: language(&headers),
         },
         password,
         ledger: app.ledger.id,
         limits: app.new_member_limits,
     };
-    let signed_up = parties::sign_up(&app.identity, &app.posting, request).await.map_err(|error| match error {
+    let mails = |entity| Mail::of_signup(entity).map(Mail::into_statement).to_vec();
+    let signed_up = parties::sign_up(&app.identity, &app.posting, request, mails).await.map_err(problem)?;
+    let (user_id, entity_id) = (id_text(signed_up.person), id_text(signed_up.entity));
+    Ok(Data { data: Response { user_id, entity_id, token: signed_up.token } })
+}
+
+fn problem(error: SignUpError) -> Problem {
+    match error {
         SignUpError::EmailTaken => Problem::invalid("User email address is already registered."),
         SignUpError::Posting(error) => error.into(),
         SignUpError::Internal(error) => error.into(),
-    })?;
-    let (user_id, entity_id) = (id_text(signed_up.person), id_text(signed_up.entity));
-    Ok(Data { data: Response { user_id, entity_id, token: signed_up.token } })
+    }
+}
+
+/// The language that somebody's browser asks for: they are written to in it until they say otherwise.
+fn language(headers: &HeaderMap) -> Option<Language> {
+    Language::preferred(headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?)
 }
 
 /// A change of nothing: what the entity starts with.

@@ -7,6 +7,7 @@ use super::problem::Problem;
 use super::views::UserView;
 use crate::app::App;
 use crate::error::Error;
+use crate::identity::Language;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
@@ -23,6 +24,8 @@ struct Request {
     first_name: Option<String>,
     last_name: Option<String>,
     telephone: Option<String>,
+    /// Which language to write to them in, `en` or `sw`: an addition to the document.
+    language: Option<String>,
     /// Here to be refused with a reason, like the next.
     id: Option<Value>,
     email: Option<Value>,
@@ -46,8 +49,12 @@ async fn update(app: State<App>, member: Member, Body(request): Body<Request>) -
     faults.length("First name", request.first_name.as_ref(), 100);
     faults.length("Last name", request.last_name.as_ref(), 100);
     faults.length("Telephone", request.telephone.as_ref(), 25);
+    let language = request.language.as_deref().map(Language::from_code);
+    if language == Some(None) {
+        faults.add("Please specify a valid language.");
+    }
     faults.check()?;
     let Request { first_name, last_name, telephone, .. } = request;
-    app.identity.update_person(member.0.person, first_name, last_name, telephone).await?;
+    app.identity.update_person(member.0.person, first_name, last_name, telephone, language.flatten()).await?;
     read(app, member).await
 }

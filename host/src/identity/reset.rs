@@ -1,0 +1,121 @@
+//! Passwords that were forgotten: a token that is good once, for a while, and at one door. It is nowhere but in the mail; here is its hash.
+
+use super::{Door, Identity, Language};
+use crate::store::Error;
+use crate::system_clock;
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// Whom a reset was made out to.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Reset {
+    /// What opens the door once: 256 random bits, in hexadecimal.
+    pub token: String,
+    /// Where it goes: as typed at signup.
+    pub email: String,
+    /// The language that they read.
+    pub language: Option<Language>,
+}
+
+impl Door {
+    const fn is_administrators(self) -> bool {
+        matches!(self, Door::Administrator)
+    }
+}
+
+impl Identity {
+    /// A token for whoever logs in with this address at this door; none when nobody does. `mail` is the request that it answers, and
+    /// grows with time: the tokens of earlier ones are void from now on, and when a later one was answered already, or this one's token was
+    /// used, there is none either.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn issue_reset(
+        &self,
+        mail: u128,
+        address: &str,
+        door: Door,
+        expires_at: i64,
+    ) -> Result<Option<Reset>, Error> {
+        let administrator = door.is_administrators();
+        let sql = "select person_id, email, language, administrator from person where email_key = $1";
+        let row = self.db.fetch_optional(sql, vec![super::email_key(address).into()]).await?;
+        let Some(row) = row else { return Ok(None) };
+        if administrator && !row.bool("administrator")? {
+            return Ok(None);
+        }
+        let token = random_token();
+        let sql = "insert into password_reset (person_id, administrator, mail_id, token_hash, expires_at)
+                   values ($1, $2, $3, $4, $5)
+                   on conflict (person_id, administrator) do update
+                   set mail_id = excluded.mail_id, token_hash = excluded.token_hash, expires_at = excluded.expires_at, used_at = null
+                   where password_reset.mail_id < excluded.mail_id
+                      or (password_reset.mail_id = excluded.mail_id and password_reset.used_at is null)";
+        let values = vec![
+            row.id("person_id")?.into(),
+            administrator.into(),
+            mail.into(),
+            hash(&token).into(),
+            expires_at.into(),
+        ];
+        if self.db.execute(sql, values).await? == 0 {
+            return Ok(None);
+        }
+        let language = Language::stored(&row)?;
+        Ok(Some(Reset { token, email: row.text("email")?, language }))
+    }
+
+    /// Gives whoever this token was made out to another password, and ends all their sessions: whether there was such a person. The token and
+    /// every other one of theirs is void then.
+    ///
+    /// # Errors
+    /// When the database or hashing fails.
+    pub async fn reset_password(&self, token: &str, door: Door, password: String) -> anyhow::Result<bool> {
+        let administrator = door.is_administrators();
+        let sql = "select 1 as one from password_reset
+                   where token_hash = $1 and administrator = $2 and used_at is null and expires_at > $3";
+        let good = vec![hash(token).into(), administrator.into(), system_clock().0.into()];
+        // Hashing is expensive: what is certain to fail does not get that far.
+        if self.db.fetch_optional(sql, good).await?.is_none() {
+            return Ok(false);
+        }
+        let password_hash = self.hasher.hash(password).await?;
+        let mut tx = self.db.begin().await?;
+        let now = system_clock().0;
+        let sql = "update password_reset set used_at = $3
+                   where token_hash = $1 and administrator = $2 and used_at is null and expires_at > $3
+                   returning person_id";
+        let used = tx.fetch_optional(sql, vec![hash(token).into(), administrator.into(), now.into()]).await?;
+        let Some(used) = used else { return Ok(false) };
+        let person = used.id("person_id")?;
+        let change = "update person set password_hash = $2 where person_id = $1";
+        tx.execute(change, vec![person.into(), password_hash.into()]).await?;
+        let sessions = "update session set revoked_at = $2 where person_id = $1 and revoked_at is null";
+        tx.execute(sessions, vec![person.into(), now.into()]).await?;
+        let others = "delete from password_reset where person_id = $1 and token_hash <> $2";
+        tx.execute(others, vec![person.into(), hash(token).into()]).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// Everybody who may log in at the administrators' door.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn administrators(&self) -> Result<Vec<u128>, Error> {
+        let sql = "select person_id from person where administrator order by person_id";
+        self.db.fetch_all(sql, vec![]).await?.iter().map(|row| row.id("person_id")).collect()
+    }
+}
+
+fn random_token() -> String {
+    rand::random::<[u8; 32]>().iter().fold(String::with_capacity(64), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a text takes what is written to it");
+        text
+    })
+}
+
+/// What is stored of a token. It is looked for by this, so the time that takes says nothing about the token.
+fn hash(token: &str) -> Vec<u8> {
+    Sha256::digest(token).to_vec()
+}

@@ -1,0 +1,90 @@
+//! Where mails go: a server, files, or nowhere.
+
+use super::settings::{Settings, Way};
+use super::smtp::Smtp;
+use anyhow::Context;
+use lettre::{Address, Message};
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Where mails go.
+pub(super) enum Transport {
+    Off,
+    Files(PathBuf),
+    Smtp(Smtp),
+}
+
+/// Why a mail was not taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Failure {
+    /// It never will be.
+    Refused(String),
+    /// It may be later.
+    Later(String),
+    /// Nothing is taken at the moment.
+    Down(String),
+}
+
+impl Transport {
+    /// # Errors
+    /// When what the settings say cannot be used.
+    pub(super) fn new(settings: &Settings) -> anyhow::Result<Transport> {
+        Ok(match &settings.way {
+            Way::Off => Transport::Off,
+            Way::Files(folder) => {
+                make_folder(folder)
+                    .with_context(|| format!("the folder {} for mails cannot be made", folder.display()))?;
+                Transport::Files(folder.clone())
+            }
+            Way::Smtp(server) => Transport::Smtp(Smtp::new((**server).clone(), settings.from.email.domain())?),
+        })
+    }
+
+    /// Hands a mail over, in `most` at most. `name` is the same each time that it is tried.
+    pub(super) async fn send(
+        &self,
+        name: &str,
+        from: &Address,
+        to: &Address,
+        mail: &Message,
+        most: Duration,
+    ) -> Result<(), Failure> {
+        match self {
+            Transport::Off => Ok(()),
+            Transport::Files(folder) => {
+                let (folder, name, bytes) = (folder.clone(), name.to_owned(), mail.formatted());
+                let written = tokio::task::spawn_blocking(move || write(&folder, &name, &bytes)).await;
+                let written = written.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+                written.map_err(|error| Failure::Down(format!("the file cannot be written: {error}")))
+            }
+            Transport::Smtp(smtp) => {
+                let sent = tokio::time::timeout(most, smtp.send(from, to, &mail.formatted())).await;
+                sent.unwrap_or_else(|_| Err(Failure::Later("the server has not answered in time".into())))
+            }
+        }
+    }
+}
+
+/// Mails are private: only the owner of the folder reads them.
+fn make_folder(path: &Path) -> std::io::Result<()> {
+    let mut folder = DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.create(path)
+}
+
+/// All of it or nothing under its name; written again, it is the same file.
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
+    let (unfinished, finished) = (folder.join(format!(".{name}.part")), folder.join(format!("{name}.eml")));
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file: File = options.open(&unfinished)?;
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    std::fs::rename(&unfinished, &finished)
+}
