@@ -51,6 +51,8 @@ pub struct Parts {
     pub traced: bool,
     /// How mails are sent.
     pub mail: mail::Settings,
+    /// How many days a transfer waits for an answer; 0 for ever.
+    pub pending_days: u32,
     /// When the daily digest is made.
     pub digest_at: DailyTime,
 }
@@ -112,6 +114,7 @@ impl App {
             metrics_apart: config.metrics_listen.is_some(),
             traced: config.otlp_endpoint.is_some(),
             mail: config.mail.clone(),
+            pending_days: config.pending_days,
             digest_at: config.digest_at,
         }))
     }

@@ -105,6 +105,9 @@ pub struct Options {
     /// How long a token that resets a password is good, in minutes [default: 60]
     #[arg(long, global = true, env = "HESABU_RESET_MINUTES", value_name = "MINUTES")]
     pub reset_minutes: Option<u16>,
+    /// How many days a transfer waits for an answer before it is cancelled, 0 for ever [default: 30]
+    #[arg(long, global = true, env = "HESABU_PENDING_DAYS", value_name = "DAYS")]
+    pub pending_days: Option<u32>,
     /// When members are told each day what matches their offers and wants, in UTC [default: 07:00]
     #[arg(long, global = true, env = "HESABU_DIGEST_AT", value_name = "HH:MM")]
     pub digest_at: Option<String>,
@@ -136,6 +139,8 @@ pub struct Config {
     pub otlp_endpoint: Option<String>,
     /// How mails are sent.
     pub mail: mail::Settings,
+    /// How many days a transfer waits for an answer; 0 for ever.
+    pub pending_days: u32,
     /// When the daily digest is made.
     pub digest_at: DailyTime,
 }
@@ -194,6 +199,7 @@ impl Options {
         };
         Ok(Config {
             mail: mail::Settings::check(mail, &data)?,
+            pending_days: self.pending_days.or(file.pending_days).unwrap_or(30),
             digest_at: DailyTime::read(self.digest_at.or(file.digest_at).as_deref().unwrap_or("07:00"))?,
             listen: address("HESABU_LISTEN", &listen)?,
             database_url: match self.database_url.or(file.database_url) {

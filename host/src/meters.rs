@@ -2,7 +2,9 @@
 //! reads. Labels are ledgers, codes, methods, route templates and statuses: things of which there are few, whatever clients send.
 
 use crate::id_text;
+use crate::mail;
 use crate::store::Db;
+use crate::system_clock;
 use ledger_core::LedgerId;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
@@ -17,6 +19,9 @@ const COMMANDS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 8_190
 
 /// How often what was measured is put into its buckets, so that it does not pile up when nobody reads.
 const UPKEEP: Duration = Duration::from_secs(5);
+
+/// How long the database may take for figures that it has.
+const SCRAPE_MAX: Duration = Duration::from_secs(1);
 
 static FIGURES: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -57,6 +62,7 @@ fn describe() {
     describe_gauge!("hesabu_http_requests_in_flight", "Requests that are being answered");
     describe_gauge!("hesabu_http_connections", "Connections that are open");
     describe_counter!("hesabu_rate_limited_total", "Requests refused because their client had sent too many");
+    describe_gauge!("hesabu_mail_oldest_seconds", Unit::Seconds, "For how long the mail waits that has waited longest");
     describe_gauge!("hesabu_database_connections", "Connections to the database, or to its file");
 }
 
@@ -66,10 +72,15 @@ pub fn text() -> String {
 }
 
 /// Gauges that are looked up when somebody reads, and not kept up meanwhile: here is where more of them are set.
-pub fn scrape(db: &Db) {
+pub async fn scrape(db: &Db) {
     let (open, idle) = db.connections();
     gauge!("hesabu_database_connections", "state" => "idle").set(f64::from(idle));
     gauge!("hesabu_database_connections", "state" => "used").set(f64::from(open.saturating_sub(idle)));
+    // A database that does not answer is no reason not to tell the rest.
+    if let Ok(Ok(oldest)) = tokio::time::timeout(SCRAPE_MAX, mail::oldest_unsent(db)).await {
+        let age = oldest.map_or(0, |since| system_clock().0.saturating_sub(since)) / 1_000_000;
+        gauge!("hesabu_mail_oldest_seconds").set(f64::from(u32::try_from(age).unwrap_or(u32::MAX)));
+    }
 }
 
 /// Tells readers what a ledger is called.

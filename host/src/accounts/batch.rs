@@ -261,6 +261,6 @@ fn entry(sender: Sender, order: Order<'_>, holders: &HashMap<String, Holder>, un
     Ok(match sender {
         // What an administrator sends is logged as a whole, before it is posted.
         Sender::Administrator => entry,
-        Sender::Member(person) => entry.telling(proposed(person, [payer, payee], order.amount, unit)),
+        Sender::Member(person) => entry.telling(proposed(person, [payer, payee], receiver, order.amount, unit)),
     })
 }

@@ -237,7 +237,7 @@ fn filter_values(ledger: LedgerId, filter: &TransferFilter, from: i64, upto: i64
 }
 
 /// A transfer that waits: its row knows of no settlement.
-fn waiting(row: &Row) -> Result<TransferRecord, Error> {
+pub(super) fn waiting(row: &Row) -> Result<TransferRecord, Error> {
     let kind = match Step::from_number(row.int("step")?) {
         Some(Step::Immediate) => TransferKind::Immediate,
         Some(Step::Hold) => TransferKind::Hold,

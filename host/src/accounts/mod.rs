@@ -6,6 +6,7 @@ mod chain; // walking along an account's past
 mod history; // pages of it
 mod statement; // balances at an instant, and what moved in between
 mod proposals; // propose, accept, reject, cancel
+mod closing; // taking entities and people away
 mod overdue; // proposals that nobody answers
 mod reversal; // taking back what is completed
 mod batch; // many at once
@@ -15,6 +16,7 @@ pub use batch::{
     AMOUNT_MAX, Decided, KEY_MAX, Mode, ORDERS_MAX, Order, Placed, Refusal, Sender, TEXT_MAX, is_amount, is_key,
     parse_amount, place,
 };
+pub use closing::{ClosingError, delete_entity, delete_person};
 pub use history::{Listing, TransferFilter, TransferRecord, TransferStatus, ledger_page, page, pending, transfer};
 pub use import::{Form, ImportError, Keys, Reading, Row, post_rows};
 pub use overdue::cancel_overdue;

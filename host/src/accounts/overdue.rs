@@ -3,11 +3,11 @@
 //! How long that is, is the operator's to say and to change, also for what waits already: it is no part of a transfer. (An expiry that a
 //! transfer has of its own would differ from one retry of the same request to the next.)
 
-use super::proposals::settle;
-use crate::audit::{Act, Action as Done, Who};
-use crate::posting::{Ledger, Posting, PostingError, Step};
-use crate::store::{Error, Row};
-use ledger_core::{Action, Timestamp, TransferId, Unit};
+use super::history::waiting;
+use super::proposals::cancel;
+use crate::audit::Action as Done;
+use crate::posting::{Ledger, Posting, PostingError};
+use ledger_core::Timestamp;
 use tokio::task::JoinSet;
 
 /// Cancelled at the same time: they ride together in batches, and others in between.
@@ -16,8 +16,8 @@ const AT_ONCE: i64 = 256;
 /// The reason that an overdue transfer is given.
 const OVERDUE_REASON: &str = "Nobody answered in time, so this transfer has been cancelled.";
 
-const OVERDUE: &str =
-    "select transfer_id, step, amount from transfer where ledger_id = $1 and pending and at < $2 limit $3";
+const OVERDUE: &str = "select transfer_id, step, payer_id, payee_id, amount, memo, at
+ from transfer where ledger_id = $1 and pending and at < $2 limit $3";
 
 /// Cancels what was proposed before this time and waits still; how many. What is answered meanwhile stays as it was answered.
 ///
@@ -30,9 +30,9 @@ pub async fn cancel_overdue(posting: &Posting, ledger: &Ledger, before: Timestam
         let rows = posting.db().read().await?.fetch_anew(OVERDUE, values).await?;
         let mut settling = JoinSet::new();
         for row in &rows {
-            let (transfer, back, act) = overdue(row, &ledger.unit)?;
-            let (posting, ledger) = (posting.clone(), ledger.id);
-            settling.spawn(async move { settle(&posting, ledger, transfer, back, OVERDUE_REASON, &act).await });
+            let (posting, ledger, record) = (posting.clone(), ledger.clone(), waiting(row)?);
+            settling
+                .spawn(async move { cancel(&posting, &ledger, &record, Done::TransferExpired, OVERDUE_REASON).await });
         }
         let mut progress = 0;
         while let Some(settled) = settling.join_next().await {
@@ -44,17 +44,4 @@ pub async fn cancel_overdue(posting: &Posting, ledger: &Ledger, before: Timestam
             return Ok(cancelled);
         }
     }
-}
-
-/// The transfer that began with this row, how it ends, and what the log says of it.
-fn overdue(row: &Row, unit: &Unit) -> Result<(TransferId, Action, Act), Error> {
-    let transfer = TransferId(row.id("transfer_id")?);
-    let back = match Step::from_number(row.int("step")?) {
-        Some(Step::Hold) => Action::Release,
-        _ => Action::Withdraw,
-    };
-    let minor = row.int("amount")?;
-    let amount = ledger_core::Amount::new(minor).ok_or_else(|| Error::Corrupt(format!("{minor} is no amount")))?;
-    let act = Act::by(0, Done::TransferExpired).saying(format!("{} {}", unit.format(amount), unit.code()));
-    Ok((transfer, back, Act { who: Who::Nobody, ..act }))
 }

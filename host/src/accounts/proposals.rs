@@ -5,10 +5,11 @@
 
 use super::history::{TransferRecord, transfer};
 use super::reversal::unlink;
-use crate::audit::{Act, Action as Done, Who};
+use crate::audit::{Act, Action as Done};
+use crate::mail::{self, Mail};
 use crate::mint_id;
 use crate::parties::Holder;
-use crate::posting::{Beside, Entry, Group, Ledger, Posting, PostingError};
+use crate::posting::{Beside, Entry, Group, Ledger, Posting, PostingError, Told};
 use crate::store::{Db, Error};
 use ledger_core::{
     AccountId, Action, Amount, Command, Create, Key, LedgerId, Memo, Outcome, Receipt, Rejection, Settle, Transfer,
@@ -131,7 +132,7 @@ pub async fn propose(
     ledger: &Ledger,
     proposal: &Proposal,
 ) -> Result<(Transfer, bool), ProposalError> {
-    let told = proposed(proposal.initiator.person, proposal.sides(), proposal.amount, &ledger.unit);
+    let told = proposed(proposal.initiator.person, proposal.sides(), &proposal.receiver, proposal.amount, &ledger.unit);
     let entry = Entry::new(Command::Create(proposal.create()), &proposal.description).minted().telling(told);
     match posting.submit_one(ledger.id, Group::from(entry)).await? {
         Ok(Receipt::Transfer(receipt)) => Ok((receipt.transfer, false)),
@@ -141,9 +142,20 @@ pub async fn propose(
     }
 }
 
-/// What is told beside a transfer that this person proposes.
-pub(super) fn proposed(by: u128, [payer, payee]: [&Holder; 2], amount: Amount, unit: &Unit) -> Vec<Beside> {
-    vec![Act::by(by, Done::TransferProposed).saying(movement([payer, payee], amount, unit)).beside()]
+/// What is told beside a transfer that this person proposes to `receiver`.
+pub(super) fn proposed(by: u128, sides: [&Holder; 2], receiver: &Holder, amount: Amount, unit: &Unit) -> Vec<Beside> {
+    let act = Act::by(by, Done::TransferProposed).saying(movement(sides, amount, unit));
+    vec![act.beside(), beside(Mail::transfer_initiated(UNKNOWN, receiver.account))]
+}
+
+/// In a mail that is written beside a transfer, whose id it gets.
+pub(super) const UNKNOWN: TransferId = TransferId(0);
+
+/// A mail that is told beside a transfer.
+pub(super) fn beside(mail: Mail) -> Beside {
+    let mut values: Vec<Told> = mail.into_values().into_iter().map(Told::Value).collect();
+    values[mail::INSERT_TRANSFER] = Told::Transfer;
+    Beside { head: mail::INSERT_HEAD, values }
 }
 
 /// For the log: which amount from whom to whom.
@@ -238,14 +250,12 @@ pub async fn act(
         Answer::Cancel => Done::TransferCancelled,
     };
     let amount = format!("{} {}", ledger.unit.format(record.amount), ledger.unit.code());
-    let told = Act::by(by, done).saying(amount.as_str());
-    match settle(posting, ledger.id, id, action, reason, &told).await? {
+    let mail = told(&record, answer);
+    let told = vec![Act::by(by, done).saying(amount.as_str()).beside(), beside(mail)];
+    match settle(posting, ledger.id, id, action, reason, told).await? {
         Ok(_) => transfer(db, ledger.id, id).await?.ok_or(ProposalError::NotFound),
         Err(rejection @ (Rejection::FloorExceeded { .. } | Rejection::CeilingExceeded { .. })) => {
-            let back = if record.kind == TransferKind::Hold { Action::Release } else { Action::Withdraw };
-            let told = Act::by(by, Done::TransferStopped).saying(amount);
-            let told = Act { who: Who::Nobody, ..told };
-            match settle(posting, ledger.id, id, back, limit_reason(rejection), &told).await? {
+            match cancel(posting, ledger, &record, Done::TransferStopped, limit_reason(rejection)).await? {
                 Ok(_) => Err(ProposalError::Cancelled(rejection)),
                 // Somebody else was faster; what they did is the reason.
                 Err(other) => Err(ProposalError::Rejected(other)),
@@ -255,16 +265,48 @@ pub async fn act(
     }
 }
 
-pub(super) async fn settle(
+/// Whom an answer is told.
+fn told(record: &TransferRecord, answer: Answer) -> Mail {
+    let [initiator, receiver] = match record.kind {
+        TransferKind::Request => [record.payee, record.payer],
+        TransferKind::Hold | TransferKind::Immediate => [record.payer, record.payee],
+    };
+    match answer {
+        Answer::Accept => Mail::transfer_accepted(UNKNOWN, initiator),
+        Answer::Reject => Mail::transfer_rejected(UNKNOWN, initiator),
+        Answer::Cancel => Mail::transfer_cancelled(UNKNOWN, receiver),
+    }
+}
+
+/// Cancels what waits for an answer without anybody having given one, and tells both sides.
+pub(super) async fn cancel(
+    posting: &Posting,
+    ledger: &Ledger,
+    record: &TransferRecord,
+    done: Done,
+    reason: &str,
+) -> Result<Outcome, PostingError> {
+    let back = if record.kind == TransferKind::Hold { Action::Release } else { Action::Withdraw };
+    let amount = format!("{} {}", ledger.unit.format(record.amount), ledger.unit.code());
+    let sides = [record.payer, record.payee];
+    let mails = match done {
+        Done::TransferExpired => Mail::transfer_expired(UNKNOWN, sides),
+        _ => Mail::transfer_cancelled_by_system(UNKNOWN, sides),
+    };
+    let act = Act::by_nobody(done).saying(amount).beside();
+    settle(posting, ledger.id, record.id, back, reason, [act].into_iter().chain(mails.map(beside)).collect()).await
+}
+
+async fn settle(
     posting: &Posting,
     ledger: LedgerId,
     transfer: TransferId,
     action: Action,
     memo: &str,
-    told: &Act,
+    told: Vec<Beside>,
 ) -> Result<Outcome, PostingError> {
     let command = Command::Settle(Settle { transfer, action, memo: Memo::NONE });
-    let group = Group::from(Entry::new(command, memo).telling(vec![told.beside()]));
+    let group = Group::from(Entry::new(command, memo).telling(told));
     let group = match action {
         Action::Capture(_) | Action::Accept => group,
         Action::Release | Action::Decline | Action::Withdraw | Action::Expire => {

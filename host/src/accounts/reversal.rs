@@ -5,8 +5,9 @@
 //! reason. A transfer is taken back at most once: the row that links the two is its own lock.
 
 use super::history::{TransferRecord, TransferStatus, transfer};
-use super::proposals::begin;
+use super::proposals::{UNKNOWN, begin, beside};
 use crate::audit::{Act, Action as Done};
+use crate::mail::Mail;
 use crate::posting::{Entry, Group, Ledger, Posting, PostingError};
 use crate::store::{Db, Error, Statement, Value};
 use ledger_core::{AccountId, Command, Key, LedgerId, Receipt, Rejection, TransferId, TransferKind};
@@ -94,7 +95,14 @@ pub async fn reverse(
         }
         TransferKind::Hold | TransferKind::Request => Act::by(by, Done::ReversalProposed).saying(amount),
     };
-    let entry = Entry::new(Command::Create(create), reason).telling(vec![act.beside()]);
+    let mut told = vec![act.beside()];
+    // The other side of the first transfer has to answer.
+    match kind {
+        TransferKind::Immediate => {}
+        TransferKind::Hold => told.push(beside(Mail::transfer_initiated(UNKNOWN, first.payer))),
+        TransferKind::Request => told.push(beside(Mail::transfer_initiated(UNKNOWN, first.payee))),
+    }
+    let entry = Entry::new(Command::Create(create), reason).telling(told);
     let outcome = posting.submit_one(ledger.id, Group::from(entry).with(vec![link])).await?;
     let (id, repeated) = match outcome {
         Ok(Receipt::Transfer(receipt)) => (receipt.transfer.id, false),

@@ -19,7 +19,7 @@ pub fn router<S: Clone + Send + Sync + 'static>(app: App) -> Router<S> {
 }
 
 async fn figures(State(app): State<App>) -> Response {
-    meters::scrape(&app.db);
+    meters::scrape(&app.db).await;
     ([(header::CONTENT_TYPE, TEXT)], meters::text()).into_response()
 }
 

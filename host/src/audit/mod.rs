@@ -9,8 +9,9 @@ mod read; // pages of the log
 pub use action::Action;
 pub use read::{ActFilter, LoggedAct, page};
 
+use crate::identity::{Door, email_key};
 use crate::posting::{Beside, Told};
-use crate::store::{Db, Error, Statement, Value};
+use crate::store::{Db, Error, Statement, Tx, Value};
 use crate::{mint_id, system_clock};
 
 /// As whom somebody acts.
@@ -67,6 +68,22 @@ impl Act {
         Act { who: Who::Person(person), category: Category::User, action, subject: None, detail: String::new() }
     }
 
+    /// Something that whoever said to have this address did.
+    pub fn by_stranger(email: &str, action: Action) -> Act {
+        Act { who: Who::Stranger(email_key(email)), ..Act::by(0, action) }
+    }
+
+    /// Something that the system did by itself, or somebody at its console.
+    pub const fn by_nobody(action: Action) -> Act {
+        Act { who: Who::Nobody, category: Category::User, action, subject: None, detail: String::new() }
+    }
+
+    /// The same as an administrator, if it was one.
+    #[must_use]
+    pub fn at(self, door: Door) -> Act {
+        if door == Door::Administrator { self.as_administrator() } else { self }
+    }
+
     /// The same as an administrator.
     #[must_use]
     pub fn as_administrator(self) -> Act {
@@ -92,6 +109,15 @@ impl Act {
         let (id, at) = (mint_id().into(), system_clock().0.into());
         let (category, action, detail) = (category.word().into(), action.word().into(), self.detail.as_str().into());
         Statement { sql: WHOLE, values: vec![id, at, category, person, email, action, Value::Id(*subject), detail] }
+    }
+
+    /// Writes it in the transaction that does it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn write(&self, tx: &mut Tx) -> Result<(), Error> {
+        let Statement { sql, values } = self.statement();
+        tx.execute(sql, values).await.map(drop)
     }
 
     /// For the batch that does it to a transfer, which is the subject.
@@ -125,8 +151,9 @@ impl Act {
 /// # Errors
 /// When the database fails.
 pub async fn log(db: &Db, act: &Act) -> Result<(), Error> {
-    let Statement { sql, values } = act.statement();
-    db.execute(sql, values).await.map(drop)
+    let mut tx = db.begin().await?;
+    act.write(&mut tx).await?;
+    tx.commit().await
 }
 
 /// What changed, for a log: `Name: old -> new` for each of these that did.

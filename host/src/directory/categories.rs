@@ -2,6 +2,7 @@
 
 use super::engine::{Held, hold};
 use super::{Term, TermFault, fold, typed};
+use crate::audit::{Act, Action, changes};
 use crate::mint_id;
 use crate::store::{Db, Error, Row};
 
@@ -53,24 +54,28 @@ fn term(row: &Row) -> Result<Term, Error> {
     Ok(Term { id: row.id("category_id")?, name: row.text("name")? })
 }
 
-/// Makes a category.
+/// Makes a category, for the administrator `by`.
 ///
 /// # Errors
 /// When the database fails. The inner result is why it was not made.
-pub async fn create_category(db: &Db, name: &str) -> Result<Result<Term, TermFault>, Error> {
+pub async fn create_category(db: &Db, name: &str, by: u128) -> Result<Result<Term, TermFault>, Error> {
     let made = Term { id: mint_id(), name: name.into() };
     let sql = "insert into category (category_id, name, name_key) values ($1, $2, $3)";
-    match db.execute(sql, vec![made.id.into(), name.into(), fold(name).into()]).await {
-        Err(error) if error.violates(TAKEN) => Ok(Err(TermFault::Exists)),
-        made_or_failed => made_or_failed.map(|_| Ok(made)),
-    }
+    let mut tx = db.begin().await?;
+    match tx.execute(sql, vec![made.id.into(), name.into(), fold(name).into()]).await {
+        Err(error) if error.violates(TAKEN) => return Ok(Err(TermFault::Exists)),
+        made => made?,
+    };
+    Act::by(by, Action::CategoryCreated).as_administrator().to(made.id).saying(name).write(&mut tx).await?;
+    tx.commit().await?;
+    Ok(Ok(made))
 }
 
-/// Renames a category, also at every entity under it.
+/// Renames a category, for the administrator `by`, also at every entity under it.
 ///
 /// # Errors
 /// When the database fails. The inner result is why it was not renamed.
-pub async fn rename_category(db: &Db, id: u128, name: &str) -> Result<Result<Term, TermFault>, Error> {
+pub async fn rename_category(db: &Db, id: u128, name: &str, by: u128) -> Result<Result<Term, TermFault>, Error> {
     let mut tx = db.begin().await?;
     hold(db, &mut tx, Held::EntityCategory).await?;
     let there = "select category_id, name from category where category_id = $1";
@@ -81,16 +86,22 @@ pub async fn rename_category(db: &Db, id: u128, name: &str) -> Result<Result<Ter
         Err(error) if error.violates(TAKEN) => return Ok(Err(TermFault::Exists)),
         changed => changed?,
     };
-    tx.execute("update entity_category set name = $2 where name = $1", vec![old.into(), name.into()]).await?;
+    tx.execute("update entity_category set name = $2 where name = $1", vec![old.as_str().into(), name.into()]).await?;
+    Act::by(by, Action::CategoryChanged)
+        .as_administrator()
+        .to(id)
+        .saying(changes([("Name", old, name.to_owned())]))
+        .write(&mut tx)
+        .await?;
     tx.commit().await?;
     Ok(Ok(Term { id, name: name.into() }))
 }
 
-/// Deletes a category, also from every entity under it, and gives what it was.
+/// Deletes a category, for the administrator `by`, also from every entity under it, and gives what it was.
 ///
 /// # Errors
 /// When the database fails. The inner result is why it was not deleted.
-pub async fn delete_category(db: &Db, id: u128) -> Result<Result<Term, TermFault>, Error> {
+pub async fn delete_category(db: &Db, id: u128, by: u128) -> Result<Result<Term, TermFault>, Error> {
     let mut tx = db.begin().await?;
     hold(db, &mut tx, Held::EntityCategory).await?;
     let there = "select category_id, name from category where category_id = $1";
@@ -98,6 +109,7 @@ pub async fn delete_category(db: &Db, id: u128) -> Result<Result<Term, TermFault
     let old = term(&row)?;
     tx.execute("delete from entity_category where name = $1", vec![old.name.as_str().into()]).await?;
     tx.execute("delete from category where category_id = $1", vec![id.into()]).await?;
+    Act::by(by, Action::CategoryDeleted).as_administrator().to(id).saying(old.name.as_str()).write(&mut tx).await?;
     tx.commit().await?;
     Ok(Ok(old))
 }

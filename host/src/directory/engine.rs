@@ -76,7 +76,7 @@ macro_rules! registered {
     ($tagged:ident) => {
         formatcp!(
             "from entity
-             where ($1 is null or replace($1, ',' || status || ',', '') <> $1) and ($2 is null or account_number = $2)
+             where deleted_at is null and ($1 is null or replace($1, ',' || status || ',', '') <> $1) and ($2 is null or account_number = $2)
                and ($3 is null or replace(name_key, $3, '') <> name_key) and ($4 is null or email_key = $4)
                and ($5 is null or city_key = $5) and ($6 is null or region_key = $6) and ($7 is null or country_key = $7)
                and ($8 is null or entity_id in (select c.entity_id from entity_category c where c.name = $8))

@@ -6,6 +6,7 @@ use super::index::new_tag;
 use super::matching::{Rank, rank};
 use super::tokens::meaning_any;
 use super::{Term, TermFault, typed};
+use crate::audit::{Act, Action, changes};
 use crate::store::{Db, Error, Row, Statement, Tx};
 use crate::system_clock;
 
@@ -87,11 +88,11 @@ fn term(row: &Row) -> Result<Term, Error> {
     Ok(Term { id: row.id("tag_id")?, name: row.text("name")? })
 }
 
-/// Makes a tag. One that only entities have that cannot be found becomes everybody's.
+/// Makes a tag, for the administrator `by`. One that only entities have that cannot be found becomes everybody's.
 ///
 /// # Errors
 /// When the database fails. The inner result is why it was not made.
-pub async fn create_tag(db: &Db, name: &str) -> Result<Result<Term, TermFault>, Error> {
+pub async fn create_tag(db: &Db, name: &str, by: u128) -> Result<Result<Term, TermFault>, Error> {
     let mut tx = db.begin().await?;
     hold(db, &mut tx, Held::EntityTag).await?;
     run(&mut tx, add_tags(db, &[new_tag(name)])).await?;
@@ -101,15 +102,16 @@ pub async fn create_tag(db: &Db, name: &str) -> Result<Result<Term, TermFault>, 
     }
     let row = tx.fetch_optional("select tag_id, name from tag where name = $1", vec![name.into()]).await?;
     let made = term(&row.ok_or_else(|| Error::Corrupt(format!("the tag {name} was made and is not there")))?)?;
+    Act::by(by, Action::TagCreated).as_administrator().to(made.id).saying(name).write(&mut tx).await?;
     tx.commit().await?;
     Ok(Ok(made))
 }
 
-/// Renames a tag, everywhere.
+/// Renames a tag, for the administrator `by`, everywhere.
 ///
 /// # Errors
 /// When the database fails. The inner result is why it was not renamed.
-pub async fn rename_tag(db: &Db, id: u128, name: &str) -> Result<Result<Term, TermFault>, Error> {
+pub async fn rename_tag(db: &Db, id: u128, name: &str, by: u128) -> Result<Result<Term, TermFault>, Error> {
     let mut tx = db.begin().await?;
     hold(db, &mut tx, Held::EntityTag).await?;
     let Some(old) = shown(&mut tx, id).await? else { return Ok(Err(TermFault::Missing)) };
@@ -135,20 +137,27 @@ pub async fn rename_tag(db: &Db, id: u128, name: &str) -> Result<Result<Term, Te
     let sql = "update tag set name = $2, name_key = $3 where tag_id = $1";
     tx.execute(sql, vec![id.into(), name.into(), renamed.key.into()]).await?;
     run(&mut tx, set_tag_tokens(db, id, Some(renamed.tokens))).await?;
+    Act::by(by, Action::TagChanged)
+        .as_administrator()
+        .to(id)
+        .saying(changes([("Name", old.name, name.to_owned())]))
+        .write(&mut tx)
+        .await?;
     tx.commit().await?;
     Ok(Ok(Term { id, name: name.into() }))
 }
 
-/// Deletes a tag, also from every entity that has it, and gives what it was.
+/// Deletes a tag, for the administrator `by`, also from every entity that has it, and gives what it was.
 ///
 /// # Errors
 /// When the database fails. The inner result is why it was not deleted.
-pub async fn delete_tag(db: &Db, id: u128) -> Result<Result<Term, TermFault>, Error> {
+pub async fn delete_tag(db: &Db, id: u128, by: u128) -> Result<Result<Term, TermFault>, Error> {
     let mut tx = db.begin().await?;
     hold(db, &mut tx, Held::EntityTag).await?;
     let Some(old) = shown(&mut tx, id).await? else { return Ok(Err(TermFault::Missing)) };
     tx.execute("delete from entity_tag where name = $1", vec![old.name.as_str().into()]).await?;
     delete(db, &mut tx, id).await?;
+    Act::by(by, Action::TagDeleted).as_administrator().to(id).saying(old.name.as_str()).write(&mut tx).await?;
     tx.commit().await?;
     Ok(Ok(old))
 }

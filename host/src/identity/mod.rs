@@ -2,6 +2,7 @@
 //!
 //! Invariant: no password, hash or token is ever logged or sent back.
 
+mod people; // as administrators see and change them
 mod password; // rules and hashes
 mod session; // tokens that can be revoked
 mod lockout; // logins that fail too often
@@ -12,6 +13,7 @@ mod token; // the keys that sign them
 pub use language::Language;
 pub use lockout::{Lockout, cleared};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PasswordFault, password_faults};
+pub use people::{PeopleFilter, PersonChange};
 pub use reset::Reset;
 pub use session::{Door, Login, LoginRefused, Session};
 pub use token::TokenKeys;
@@ -133,26 +135,6 @@ impl Identity {
             "select person_id, email, first_name, last_name, telephone, previous_login_at, previous_login_ip, language
                    from person where person_id = $1";
         self.db.fetch_optional(sql, vec![id.into()]).await?.as_ref().map(person).transpose()
-    }
-
-    /// Changes what is given and leaves the rest.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn update_person(
-        &self,
-        id: u128,
-        first_name: Option<String>,
-        last_name: Option<String>,
-        telephone: Option<String>,
-        language: Option<Language>,
-    ) -> Result<(), Error> {
-        let sql = "update person set first_name = coalesce($2, first_name), last_name = coalesce($3, last_name),
-                                     telephone = coalesce($4, telephone), language = coalesce($5, language)
-                   where person_id = $1";
-        let language = language.map(|language| language.code().to_owned());
-        let values = vec![id.into(), first_name.into(), last_name.into(), telephone.into(), language.into()];
-        self.db.execute(sql, values).await.map(drop)
     }
 }
 

@@ -3,8 +3,12 @@
 use super::lockout::cleared;
 use super::token::Claims;
 use super::{Identity, PASSWORD_MAX, email_key};
+use crate::audit::{self, Act, Action};
 use crate::store::{Error, Question, Statement};
 use crate::{id_text, mint_id, system_clock};
+
+/// Characters of an e-mail address, as far as a log keeps one that nobody has.
+const EMAIL_MAX: usize = 100;
 
 /// How long a token is good: the document says 24 hours.
 const LIFETIME_SECONDS: i64 = 24 * 60 * 60;
@@ -28,6 +32,13 @@ pub struct Session {
     pub person: u128,
     /// Whether it opens the administrators' doors.
     pub administrator: bool,
+}
+
+impl Session {
+    /// The door that it opens.
+    pub const fn door(&self) -> Door {
+        if self.administrator { Door::Administrator } else { Door::Member }
+    }
 }
 
 /// A session that was not revoked, as it is stored.
@@ -91,6 +102,7 @@ impl Identity {
             return Ok(Ok(login));
         }
         self.failures.tidy(&self.db).await;
+        self.log_failure(email, door).await?;
         Ok(Err(if attempt.is_last { locked } else { LoginRefused::Wrong }))
     }
 
@@ -129,12 +141,24 @@ impl Identity {
         if standing == 0 {
             return Ok(None);
         }
+        Act::by(person, Action::LoggedIn).at(door).saying(address).write(&mut tx).await?;
         tx.commit().await?;
         Ok(Some(Login {
             token,
             last_login_at: row.optional_int("login_at")?,
             last_login_ip: row.optional_text("login_ip")?,
         }))
+    }
+
+    /// Logs that somebody was not let in. A stranger is told by what they typed, if it can be an address: it may be a password by mistake.
+    async fn log_failure(&self, email: &str, door: Door) -> Result<(), Error> {
+        let known = "select person_id from person where email_key = $1";
+        let act = match self.db.fetch_optional(known, vec![email_key(email).into()]).await? {
+            Some(row) => Act::by(row.id("person_id")?, Action::LoginFailed),
+            None if email.len() <= EMAIL_MAX && email.contains('@') => Act::by_stranger(email, Action::LoginFailed),
+            None => Act::by_nobody(Action::LoginFailed),
+        };
+        audit::log(&self.db, &act.at(door)).await
     }
 
     /// A token, and the statement that makes it good.
@@ -193,6 +217,7 @@ impl Identity {
         tx.execute(others, vec![session.person.into(), session.id.into(), system_clock().0.into()]).await?;
         let resets = "delete from password_reset where person_id = $1";
         tx.execute(resets, vec![session.person.into()]).await?;
+        Act::by(session.person, Action::PasswordChanged).at(session.door()).write(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 
@@ -201,7 +226,11 @@ impl Identity {
     /// # Errors
     /// When the database fails.
     pub async fn log_out(&self, session: Session) -> Result<(), Error> {
+        let mut tx = self.db.begin().await?;
         let sql = "update session set revoked_at = $2 where session_id = $1 and revoked_at is null";
-        self.db.execute(sql, vec![session.id.into(), system_clock().0.into()]).await.map(drop)
+        if tx.execute(sql, vec![session.id.into(), system_clock().0.into()]).await? > 0 {
+            Act::by(session.person, Action::LoggedOut).at(session.door()).write(&mut tx).await?;
+        }
+        tx.commit().await
     }
 }

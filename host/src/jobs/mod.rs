@@ -7,6 +7,7 @@ mod schedule; // when
 mod turn; // by whom
 mod digest; // what matches
 mod books; // whether they are in balance
+mod overdue; // what nobody answered
 mod cleaning; // what is of no use any more
 
 pub use schedule::DailyTime;
@@ -14,8 +15,8 @@ pub use schedule::DailyTime;
 use crate::app::App;
 use crate::mail::{Delivery, Pace};
 use crate::mint_id;
+use crate::posting::{Ledger, Posting};
 use crate::store::{Db, Error};
-use ledger_core::LedgerId;
 use schedule::Schedule;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
@@ -39,16 +40,18 @@ pub struct Background {
 enum Job {
     Digest,
     Books,
+    Overdue,
     Cleaning,
 }
 
 impl Job {
-    const ALL: [Job; 3] = [Job::Digest, Job::Books, Job::Cleaning];
+    const ALL: [Job; 4] = [Job::Digest, Job::Books, Job::Overdue, Job::Cleaning];
 
     const fn name(self) -> &'static str {
         match self {
             Job::Digest => "daily-digest",
             Job::Books => "books",
+            Job::Overdue => "overdue",
             Job::Cleaning => "cleaning",
         }
     }
@@ -57,6 +60,7 @@ impl Job {
         match self {
             Job::Digest => Schedule::daily(digest_at),
             Job::Books => Schedule::hourly(17),
+            Job::Overdue => Schedule::hourly(37),
             Job::Cleaning => Schedule::daily(DailyTime::QUIET),
         }
     }
@@ -65,7 +69,9 @@ impl Job {
 /// What the loop of a job needs.
 struct Worker {
     db: Db,
-    ledger: LedgerId,
+    posting: Posting,
+    ledger: Ledger,
+    pending_days: u32,
     job: Job,
     schedule: Schedule,
     host: u128,
@@ -84,8 +90,9 @@ impl Background {
         tasks.spawn(delivery.run(stop.clone()));
         let host = mint_id();
         for job in Job::ALL {
-            let (db, ledger, pace) = (app.db.clone(), app.ledger.id, app.mail.pace);
-            let worker = Worker { db, ledger, job, schedule: job.schedule(app.digest_at), host, pace };
+            let (db, posting, ledger) = (app.db.clone(), app.posting.clone(), app.ledger.clone());
+            let (schedule, pending_days, pace) = (job.schedule(app.digest_at), app.pending_days, app.mail.pace);
+            let worker = Worker { db, posting, ledger, pending_days, job, schedule, host, pace };
             tasks.spawn(worker.run(stop.clone()));
         }
         Ok(Background { stop, tasks })
@@ -120,7 +127,7 @@ impl Worker {
     }
 
     async fn once(&self, entered: &mut bool) -> Result<(), Error> {
-        let Worker { db, ledger, job, schedule, host, pace } = self;
+        let Worker { db, posting, ledger, pending_days, job, schedule, host, pace } = self;
         if !*entered {
             enter(db, job.name(), *schedule).await?;
             *entered = true;
@@ -129,7 +136,8 @@ impl Worker {
         // After a failure the lease goes on: it is tried again when that ends, here or elsewhere.
         match job {
             Job::Digest => digest::run(db, &turn, *pace).await?,
-            Job::Books => books::run(db, *ledger, &turn).await?,
+            Job::Books => books::run(db, ledger.id, &turn).await?,
+            Job::Overdue => overdue::run(posting, ledger, *pending_days).await?,
             Job::Cleaning => cleaning::run(db, &turn).await?,
         }
         turn.end(db).await

@@ -2,6 +2,7 @@
 
 use super::kind::Kind;
 use super::matches::{Match, to_lines};
+use crate::audit::Act;
 use crate::identity::Door;
 use crate::store::{Db, Error, Row, Statement, Tx, Value};
 use crate::{mint_id, system_clock};
@@ -183,13 +184,14 @@ pub(super) enum End {
     Failed(String),
 }
 
-/// Adds mails that are told of nothing else in the same transaction.
+/// Adds mails that somebody sends, and nothing else happens; logged as `act`.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn add(db: &Db, mails: Vec<Mail>) -> Result<(), Error> {
+pub async fn add(db: &Db, mails: Vec<Mail>, act: &Act) -> Result<(), Error> {
     let mut tx = db.begin().await?;
     insert(&mut tx, mails).await?;
+    act.write(&mut tx).await?;
     tx.commit().await
 }
 

@@ -1,7 +1,9 @@
 //! What administrators change. Whether an entity may trade is decided by the ledger: its account is open for a trading member
 //! and frozen for everybody else, and both change in one transaction.
 
+use super::difference::difference;
 use super::{Change, Entity, EntityStatus, store};
+use crate::audit::{Act, Action, changes};
 use crate::directory;
 use crate::posting::{Entry, Group, Posting, PostingError};
 use crate::store::{Db, Statement};
@@ -21,7 +23,7 @@ pub struct Governed {
     pub ceiling: Option<Amount>,
 }
 
-/// Applies an administrator's change, all of it or nothing.
+/// Applies the change of the administrator `by`, all of it or nothing.
 ///
 /// # Errors
 /// When posting or the database fails. The inner result is the ledger's refusal.
@@ -30,6 +32,7 @@ pub async fn govern(
     posting: &Posting,
     entity: &Entity,
     governed: Governed,
+    by: u128,
 ) -> Result<Result<(), Rejection>, PostingError> {
     let mut companions = store::update_statements(db, entity.id, &governed.change).await.map_err(PostingError::from)?;
     let mut entries = vec![];
@@ -38,6 +41,7 @@ pub async fn govern(
         companions.push(set_status(entity.id, status));
         companions.extend(directory::set_listed(entity.id, status.is_listed(), system_clock().0));
     }
+    companions.extend(acts(entity, &governed, by));
     let Governed { floor, ceiling, .. } = governed;
     if floor.is_some() || ceiling.is_some() {
         entries.push(Command::SetLimits(SetLimits { account: entity.account, floor, ceiling }));
@@ -51,6 +55,25 @@ pub async fn govern(
     // In a refused group, one command has the reason and the others say that they are linked to it.
     let refusals = outcomes.into_iter().filter_map(Result::err);
     Ok(refusals.reduce(|first, other| if first == Rejection::LinkedFailed { other } else { first }).map_or(Ok(()), Err))
+}
+
+/// What the log says of it.
+fn acts(entity: &Entity, governed: &Governed, by: u128) -> Vec<Statement> {
+    let act = |action, detail| Act::by(by, action).as_administrator().to(entity.id).saying(detail).statement();
+    let status = governed.status.map(|new| changes([("Status", entity.status.word().into(), new.word().into())]));
+    let told = [status.unwrap_or_default(), difference(entity, &governed.change)];
+    let told = told.into_iter().filter(|told| !told.is_empty()).collect::<Vec<_>>().join("; ");
+    let limits = [("Floor", governed.floor), ("Ceiling", governed.ceiling)];
+    let limits = limits.into_iter().filter_map(|(what, limit)| Some(format!("{what}: {} minor units", limit?.minor())));
+    let limits = limits.collect::<Vec<_>>().join("; ");
+    let mut acts = vec![];
+    if !told.is_empty() {
+        acts.push(act(Action::EntityChanged, told));
+    }
+    if !limits.is_empty() {
+        acts.push(act(Action::LimitsChanged, limits));
+    }
+    acts
 }
 
 fn set_status(entity: u128, status: EntityStatus) -> Statement {

@@ -5,6 +5,7 @@ mod account_number; // what people write on an invoice
 mod signup; // a person, an entity and an account at once
 mod status; // from pending to trading
 mod govern; // what administrators change
+mod difference; // what a change changes
 mod store; // entities as they are stored
 mod holders; // who has which account number
 mod contacts; // whom to write to
@@ -16,7 +17,7 @@ pub use govern::{Governed, govern};
 pub use holders::{Holder, Holders, holders_among};
 pub use signup::{SignUp, SignUpError, SignedUp, sign_up};
 pub use status::EntityStatus;
-pub use store::{accounts_of, any, entities_among, entities_of, entity, names, update};
+pub use store::{accounts_of, any, entities_among, entities_of, entity, names, removal_statements, update};
 pub use tags::{TAG_LENGTH_MAX, TAGS_MAX, tag_name, tag_names};
 
 use ledger_core::{AccountId, LedgerId};

@@ -1,6 +1,7 @@
 //! Signing up: a person, an entity and its account come into being together, in one transaction.
 
 use super::{AccountNumber, Change, Details, store};
+use crate::audit::{Act, Action};
 use crate::identity::{EMAIL_TAKEN, Identity, NewPerson};
 use crate::mint_id;
 use crate::posting::{Group, Posting, PostingError};
@@ -81,6 +82,7 @@ pub async fn sign_up(
         let mut companions = vec![add_person.clone(), add_session.clone()];
         companions.extend(store::add_statements(posting.db(), entity, &owner, &request.details));
         companions.extend(store::list_statements(posting.db(), entity, &tags, &[]));
+        companions.push(Act::by(person, Action::AccountCreated).to(entity).statement());
         companions.extend(beside.iter().cloned());
         match posting.submit_one(request.ledger, Group::of(open, "").with(companions)).await {
             Ok(Ok(_)) => return Ok(SignedUp { person, entity, token }),

@@ -1,7 +1,9 @@
 //! Entities as they are stored: every statement about them. What they are found by is `directory`'s, and is written with them.
 
+use super::difference::difference;
 use super::status::stored_status;
 use super::{AccountNumber, Change, Details, Entity, EntityStatus};
+use crate::audit::Act;
 use crate::directory::{self, Keys, LISTED};
 use crate::store::{Db, Error, Row, Statement, Value};
 use crate::system_clock;
@@ -202,12 +204,36 @@ pub(super) async fn run(db: &Db, statements: Vec<Statement>) -> Result<(), Error
     once().await
 }
 
-/// Changes what an entity tells of itself.
+/// Changes what an entity tells of itself; logged as `act`, with what changed.
 ///
 /// # Errors
 /// When the database fails.
-pub async fn update(db: &Db, entity: u128, change: &Change) -> Result<(), Error> {
-    run(db, update_statements(db, entity, change).await?).await
+pub async fn update(db: &Db, entity: &Entity, change: &Change, act: Act) -> Result<(), Error> {
+    let mut statements = update_statements(db, entity.id, change).await?;
+    statements.push(act.to(entity.id).saying(difference(entity, change)).statement());
+    run(db, statements).await
+}
+
+/// The statements that take an entity away: nobody finds it any more. What it told of itself goes, but for its name and number, which the
+/// transfers of others tell.
+pub fn removal_statements(entity: u128) -> Vec<Statement> {
+    let now = system_clock().0;
+    let of = |sql| Statement { sql, values: vec![entity.into()] };
+    let mut statements = vec![Statement {
+        sql: "update entity set deleted_at = $2, status = 'rejected', email = '', telephone = '', inc_type = '', company_number = '', website = '',
+                declared_turnover = null, description = '', address = '', city = '', region = '', postal_code = '', country = '',
+                email_key = '', city_key = '', region_key = '', country_key = '', daily_match_email = false
+              where entity_id = $1",
+        values: vec![entity.into(), now.into()],
+    }];
+    statements.extend(directory::set_listed(entity, false, now));
+    statements.extend([
+        of("delete from entity_tag where entity_id = $1"),
+        of("delete from entity_category where entity_id = $1"),
+        of("delete from favorite where entity_id = $1"),
+        of("delete from favorite where favorite_id = $1"),
+    ]);
+    statements
 }
 
 /// An entity by id.
@@ -215,7 +241,8 @@ pub async fn update(db: &Db, entity: u128, change: &Change) -> Result<(), Error>
 /// # Errors
 /// When the database fails.
 pub async fn entity(db: &Db, id: u128) -> Result<Option<Entity>, Error> {
-    let rows = db.fetch_all("select * from entity where entity_id = $1", vec![id.into()]).await?;
+    let rows =
+        db.fetch_all("select * from entity where entity_id = $1 and deleted_at is null", vec![id.into()]).await?;
     Ok(with_lists(db, &rows).await?.pop())
 }
 
@@ -224,8 +251,12 @@ pub async fn entity(db: &Db, id: u128) -> Result<Option<Entity>, Error> {
 /// # Errors
 /// When the database fails.
 pub async fn entities_of(db: &Db, person: u128) -> Result<Vec<Entity>, Error> {
-    let rows =
-        db.fetch_all("select * from entity where person_id = $1 order by entity_id", vec![person.into()]).await?;
+    let rows = db
+        .fetch_all(
+            "select * from entity where person_id = $1 and deleted_at is null order by entity_id",
+            vec![person.into()],
+        )
+        .await?;
     with_lists(db, &rows).await
 }
 

@@ -1,6 +1,7 @@
 //! Mails reach whom they are for, once, over connections that nobody reads; and what is refused, away or killed in between stands in
 //! nobody's way.
 
+use hesabu::audit::{Act, Action};
 use hesabu::mail::{self, Mail};
 use hesabu::store::Db;
 use hesabu_tests::client::Client;
@@ -253,7 +254,7 @@ async fn several_hosts_send_each_mail_once() {
     let db = home.database.open().await;
     const MANY: usize = 300;
     let mails = (0..MANY).map(|place| Mail::trade_contact(entity, entity, &format!("number {place}"))).collect();
-    mail::add(&db, mails).await.unwrap();
+    mail::add(&db, mails, &Act::by_nobody(Action::MessageSent)).await.unwrap();
     until(&db, "select count(*) as n from mail where kind = 'trade-contact'", 0).await;
     let sent = mailbox.wait(|mail| mail.header("Subject") == "A message from alice", MANY).await;
     let texts: HashSet<String> = sent.iter().map(|mail| mail.letter().text).collect();
@@ -314,7 +315,9 @@ async fn what_takes_too_long_is_given_up() {
     let db = home.database.open().await;
     let row = &db.fetch_all("select entity_id from entity", vec![]).await.unwrap()[0];
     let alice = row.id("entity_id").unwrap();
-    mail::add(&db, vec![Mail::trade_contact(alice, alice, "a secret")]).await.unwrap();
+    mail::add(&db, vec![Mail::trade_contact(alice, alice, "a secret")], &Act::by_nobody(Action::MessageSent))
+        .await
+        .unwrap();
     until(&db, "select count(*) as n from mail where kind = 'trade-contact' and last_error is not null", 1).await;
     let five_days = 5 * 24 * 60 * 60 * 1_000_000_i64;
     db.execute("update mail set created_at = created_at - $1 where kind = 'trade-contact'", vec![five_days.into()])

@@ -1,5 +1,6 @@
 //! Every kind of mail in both languages, as its reader sees it; and names that would like to be more than a name.
 
+use hesabu::audit::{Act, Action};
 use hesabu::mail::{self, Kind, Mail, Match};
 use hesabu::store::Db;
 use hesabu_tests::client::Client;
@@ -104,7 +105,7 @@ async fn every_kind_is_worded_in_both_languages(engine: Engine) {
     let mails = everything(&network, &db).await;
     // Two have signed up, and each was told of twice.
     let count = mails.len() + 4;
-    mail::add(&db, mails).await.unwrap();
+    mail::add(&db, mails, &Act::by_nobody(Action::MessageSent)).await.unwrap();
     let received = mailbox.wait(|_| true, count).await;
     for (reader, subject, texts) in EXPECTED {
         let mail = one(&received, reader, subject);
@@ -258,9 +259,13 @@ async fn names_are_only_names(engine: Engine) {
 
 async fn write_to_alice(network: &Network, db: &Db, from: u128) {
     let alice = uuid::Uuid::parse_str(&network.alice.entity).unwrap().as_u128();
-    mail::add(db, vec![Mail::trade_contact(from, alice, "x\r\n.\r\nMAIL FROM:<a@b.org>\u{202e}\u{7}\r\n..y")])
-        .await
-        .unwrap();
+    mail::add(
+        db,
+        vec![Mail::trade_contact(from, alice, "x\r\n.\r\nMAIL FROM:<a@b.org>\u{202e}\u{7}\r\n..y")],
+        &Act::by_nobody(Action::MessageSent),
+    )
+    .await
+    .unwrap();
 }
 
 /// The headers that the program means, each once, without what nobody sees; one recipient; and lines that every server takes.

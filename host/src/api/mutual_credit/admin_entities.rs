@@ -7,15 +7,17 @@ use super::filters::Tagged;
 use super::openapi::{ADMINISTRATION, GovernedFields, Id, Paging};
 use super::problem::{Problem, Stage};
 use super::views::AdminView;
+use crate::accounts::{self, ClosingError};
 use crate::app::App;
 use crate::directory::{self, RegisterFilter};
+use crate::error::Error;
 use crate::parties::{self, Entity, EntityStatus, Governed};
 use axum::extract::State;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read, update))
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read, update, delete))
 }
 
 /// Filters that the document has and this list does not: whoever uses one must not be given everybody.
@@ -87,7 +89,7 @@ async fn read(
 )]
 async fn update(
     State(app): State<App>,
-    _administrator: Administrator,
+    Administrator(session): Administrator,
     PathId(id): PathId,
     Body(fields): Body<EntityFields>,
 ) -> Result<Data<AdminView>, Problem> {
@@ -105,10 +107,35 @@ async fn update(
     }
     let floor = negative.map(ledger_core::Amount::negated);
     let governed = Governed { change, status, floor, ceiling: positive };
-    let governed = parties::govern(&app.db, &app.posting, &entity, governed).await?;
+    let governed = parties::govern(&app.db, &app.posting, &entity, governed, session.person).await?;
     governed.map_err(|rejection| Problem::Refused(rejection, Stage::Begin, unit.clone()))?;
     let entity = found(&app, id).await?;
     Ok(Data { data: AdminView::of(&app, entity).await? })
+}
+
+/// Deletes an entity that owes nothing and is owed nothing. What waits for an answer is cancelled, and its name stays with the transfers of others.
+#[utoipa::path(
+    delete, path = "/admin/entities/{id}", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    params(Id),
+    responses((status = 200, description = "OK"))
+)]
+async fn delete(
+    State(app): State<App>,
+    Administrator(session): Administrator,
+    PathId(id): PathId,
+) -> Result<(), Problem> {
+    let entity = found(&app, id).await?;
+    accounts::delete_entity(&app.posting, &app.ledger, &entity, session.person).await.map_err(not_closed)
+}
+
+/// Why an entity, or a person with entities, was not deleted.
+pub(super) fn not_closed(error: ClosingError) -> Problem {
+    match error {
+        ClosingError::BalanceNotZero => Problem::invalid("Cannot delete an entity with a non-zero balance."),
+        ClosingError::Busy => Error::Unavailable.into(),
+        ClosingError::Posting(error) => error.into(),
+    }
 }
 
 /// The categories of these names, each once. Those that do not exist are made elsewhere, on purpose, and not by a slip of the pen here.

@@ -26,11 +26,11 @@ pub(super) fn router() -> OpenApiRouter<App> {
 )]
 async fn create(
     State(app): State<App>,
-    _administrator: Administrator,
+    Administrator(session): Administrator,
     Body(request): Body<TermRequest>,
 ) -> Result<Data<TermView>, Problem> {
     let name = NOUN.name(request)?;
-    Ok(Data { data: NOUN.changed(directory::create_tag(&app.db, &name).await)? })
+    Ok(Data { data: NOUN.changed(directory::create_tag(&app.db, &name, session.person).await)? })
 }
 
 /// Renames one, also at every entity that has it.
@@ -43,12 +43,12 @@ async fn create(
 )]
 async fn rename(
     State(app): State<App>,
-    _administrator: Administrator,
+    Administrator(session): Administrator,
     PathId(id): PathId,
     Body(request): Body<TermRequest>,
 ) -> Result<Data<TermView>, Problem> {
     let (id, name) = (NOUN.id(id)?, NOUN.name(request)?);
-    Ok(Data { data: NOUN.changed(directory::rename_tag(&app.db, id, &name).await)? })
+    Ok(Data { data: NOUN.changed(directory::rename_tag(&app.db, id, &name, session.person).await)? })
 }
 
 /// Deletes one, also from every entity that has it, and tells what it was.
@@ -60,9 +60,9 @@ async fn rename(
 )]
 async fn delete(
     State(app): State<App>,
-    _administrator: Administrator,
+    Administrator(session): Administrator,
     PathId(id): PathId,
 ) -> Result<Data<TermView>, Problem> {
     let id = NOUN.id(id)?;
-    Ok(Data { data: NOUN.changed(directory::delete_tag(&app.db, id).await)? })
+    Ok(Data { data: NOUN.changed(directory::delete_tag(&app.db, id, session.person).await)? })
 }

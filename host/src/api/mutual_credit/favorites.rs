@@ -58,6 +58,8 @@ async fn set(State(app): State<App>, Member(session): Member, Body(request): Bod
     faults.check()?;
     let entity = own(&app, session, add_to).await?;
     let favorite = favorite.unwrap_or_default();
-    let set = directory::set_favorite(&app.db, entity.id, favorite, request.is_favorite.unwrap_or_default()).await?;
+    let set =
+        directory::set_favorite(&app.db, entity.id, favorite, request.is_favorite.unwrap_or_default(), session.person)
+            .await?;
     if set { Ok(()) } else { Err(Problem::invalid(UNKNOWN)) }
 }

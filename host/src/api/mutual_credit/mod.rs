@@ -28,7 +28,8 @@ mod batch; // POST /transfers/batch
 mod import; // POST /transfers/import
 mod statements; // GET /user/entities/{id}/statement, /admin/entities/{id}/statement
 mod balance; // GET /balance
-mod admin_entities; // GET /admin/entities, GET, PATCH /admin/entities/{id}
+mod admin_users; // GET /admin/users, GET, PATCH, DELETE /admin/users/{id}
+mod admin_entities; // GET /admin/entities, GET, PATCH, DELETE /admin/entities/{id}
 mod admin_tags; // POST /admin/tags, PATCH, DELETE /admin/tags/{id}
 mod admin_categories; // POST /admin/categories, PATCH, DELETE /admin/categories/{id}
 mod admin_transfers; // POST, GET /admin/transfers, GET /admin/transfers/{id}
@@ -57,21 +58,22 @@ pub(super) fn document() -> OpenApi {
 fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .merge(signup::router())
-        .merge(sessions::router().into())
-        .merge(passwords::router().into())
-        .merge(user::router().into())
+        .merge(sessions::router())
+        .merge(passwords::router())
+        .merge(user::router())
         .merge(user_entities::router())
         .merge(categories::router())
         .merge(tags::router())
         .merge(entities::router())
         .merge(favorites::router())
-        .merge(send_email::router().into())
+        .merge(send_email::router())
         .merge(transfers::router())
         .merge(reversals::router())
         .merge(batch::router())
         .merge(import::router())
         .merge(statements::router())
         .merge(balance::router())
+        .merge(admin_users::router())
         .merge(admin_entities::router())
         .merge(admin_tags::router())
         .merge(admin_categories::router())

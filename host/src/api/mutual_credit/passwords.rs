@@ -2,38 +2,52 @@
 
 use super::extract::{Administrator, Body, Member};
 use super::fields::Faults;
+use super::openapi::{ADMINISTRATION, MANAGE};
 use super::problem::Problem;
 use crate::app::App;
+use crate::audit::{Act, Action};
 use crate::identity::{Door, Session};
 use crate::mail::{self, Mail};
-use axum::Router;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
-use axum::routing::post;
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/password-change", post(change))
-        .route("/password-reset", post(ask))
-        .route("/password-reset/{token}", post(reset))
-        .route("/admin/password-change", post(change_as_administrator))
-        .route("/admin/password-reset", post(ask_as_administrator))
-        .route("/admin/password-reset/{token}", post(reset_as_administrator))
+pub(super) fn router() -> OpenApiRouter<App> {
+    let own = OpenApiRouter::new().routes(routes!(change)).routes(routes!(ask)).routes(routes!(reset));
+    own.routes(routes!(change_as_administrator))
+        .routes(routes!(ask_as_administrator))
+        .routes(routes!(reset_as_administrator))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = NewPassword)]
 #[serde(deny_unknown_fields)]
 struct Request {
+    #[schema(required = true, nullable = false, min_length = 8, max_length = 100, format = Password, example = "1EvenM00rTrulySecurePassword!@?!")]
     password: Option<String>,
 }
 
 /// Gives one's own person another password. The sessions that they have elsewhere end.
+#[utoipa::path(
+    post, path = "/password-change", tag = MANAGE,
+    security(("jwt" = [])),
+    request_body = Request,
+    responses((status = 200, description = "OK"))
+)]
 async fn change(app: State<App>, Member(session): Member, Body(request): Body<Request>) -> Result<(), Problem> {
     change_to(&app, session, request).await
 }
 
 /// The same for an administrator.
+#[utoipa::path(
+    post, path = "/admin/password-change", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    request_body = Request,
+    responses((status = 200, description = "OK"))
+)]
 async fn change_as_administrator(
     app: State<App>,
     Administrator(session): Administrator,
@@ -56,9 +70,11 @@ fn password(request: Request) -> Result<String, Problem> {
     Ok(password)
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = ForgottenPassword)]
 #[serde(deny_unknown_fields)]
 struct Forgotten {
+    #[schema(required = true, nullable = false, format = Email, max_length = 100, example = "dennis-kip@dev.null")]
     email: Option<String>,
 }
 
@@ -75,11 +91,21 @@ impl FromRequestParts<App> for Token {
 }
 
 /// Mails a token to the person of this address. The answer is the same, and takes as long, when there is none.
+#[utoipa::path(
+    post, path = "/password-reset", tag = MANAGE,
+    request_body = Forgotten,
+    responses((status = 200, description = "OK"))
+)]
 async fn ask(app: State<App>, Body(request): Body<Forgotten>) -> Result<(), Problem> {
     ask_at(&app, Door::Member, request).await
 }
 
 /// The same for administrators.
+#[utoipa::path(
+    post, path = "/admin/password-reset", tag = ADMINISTRATION,
+    request_body = Forgotten,
+    responses((status = 200, description = "OK"))
+)]
 async fn ask_as_administrator(app: State<App>, Body(request): Body<Forgotten>) -> Result<(), Problem> {
     ask_at(&app, Door::Administrator, request).await
 }
@@ -91,15 +117,28 @@ async fn ask_at(app: &App, door: Door, request: Forgotten) -> Result<(), Problem
     let email = email.unwrap_or_default();
     faults.email(&email);
     faults.check()?;
-    Ok(mail::add(&app.db, vec![Mail::password_reset(&email, door)]).await?)
+    let act = Act::by_stranger(&email, Action::ResetRequested).at(door);
+    Ok(mail::add(&app.db, vec![Mail::password_reset(&email, door)], &act).await?)
 }
 
 /// Gives whoever was mailed this token another password, once. All their sessions end.
+#[utoipa::path(
+    post, path = "/password-reset/{token}", tag = MANAGE,
+    params(("token" = String, Path, description = "The password reset token")),
+    request_body = Request,
+    responses((status = 200, description = "OK"))
+)]
 async fn reset(app: State<App>, token: Token, Body(request): Body<Request>) -> Result<(), Problem> {
     reset_at(&app, Door::Member, token, request).await
 }
 
 /// The same for administrators.
+#[utoipa::path(
+    post, path = "/admin/password-reset/{token}", tag = ADMINISTRATION,
+    params(("token" = String, Path, description = "The password reset token")),
+    request_body = Request,
+    responses((status = 200, description = "OK"))
+)]
 async fn reset_as_administrator(app: State<App>, token: Token, Body(request): Body<Request>) -> Result<(), Problem> {
     reset_at(&app, Door::Administrator, token, request).await
 }

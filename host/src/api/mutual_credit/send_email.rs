@@ -3,30 +3,37 @@
 
 use super::extract::{Body, Member, id};
 use super::fields::Faults;
+use super::openapi::FIND;
 use super::problem::Problem;
 use crate::app::App;
+use crate::audit::{Act, Action};
 use crate::error::Error;
 use crate::mail::{self, Mail};
 use crate::parties::{Contact, ContactOf, contacts};
-use axum::Router;
 use axum::extract::State;
-use axum::routing::post;
 use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
 /// Characters of what is written: several pages.
 const BODY_MAX: usize = 5_000;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/send-email", post(send))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(send))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Message)]
 #[serde(deny_unknown_fields)]
 struct Request {
     #[serde(rename = "senderEntityID")]
+    #[schema(required = true, nullable = false, format = Uuid)]
     sender: Option<String>,
     #[serde(rename = "receiverEntityID")]
+    #[schema(required = true, nullable = false, format = Uuid)]
     receiver: Option<String>,
+    #[schema(required = true, nullable = false, min_length = 1, max_length = 5000)]
     body: Option<String>,
 }
 
@@ -34,6 +41,12 @@ const SENDER: &str = "senderEntityID is incorrect.";
 const RECEIVER: &str = "receiverEntityID is incorrect.";
 
 /// Sends a mail to another entity. Both must have been admitted.
+#[utoipa::path(
+    post, path = "/send-email", tag = FIND,
+    security(("jwt" = [])),
+    request_body = Request,
+    responses((status = 200, description = "OK"))
+)]
 async fn send(State(app): State<App>, Member(session): Member, Body(request): Body<Request>) -> Result<(), Problem> {
     let mut faults = Faults::default();
     let sender = faults.required("senderEntityID", request.sender);
@@ -70,7 +83,9 @@ async fn send(State(app): State<App>, Member(session): Member, Body(request): Bo
     if app.mail.copies {
         mails.push(Mail::trade_contact_copy(sender.entity, &text));
     }
-    Ok(mail::add(&app.db, mails).await?)
+    // Who wrote to whom, and not what.
+    let act = Act::by(session.person, Action::MessageSent).to(receiver.entity);
+    Ok(mail::add(&app.db, mails, &act).await?)
 }
 
 /// The entity of an id, or a fault.

@@ -3,41 +3,54 @@
 use super::envelope::Data;
 use super::extract::{Anybody, Body, ClientAddress};
 use super::fields::Faults;
+use super::openapi::{ADMINISTRATION, MANAGE};
 use super::problem::Problem;
 use super::writing::date;
 use crate::app::App;
 use crate::identity::{Door, LoginRefused};
-use axum::Router;
 use axum::extract::State;
-use axum::routing::post;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new()
-        .route("/login", post(log_in))
-        .route("/logout", post(log_out))
-        .route("/admin/login", post(log_in_as_administrator))
-        .route("/admin/logout", post(log_out))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(log_in))
+        .routes(routes!(log_out))
+        .routes(routes!(log_in_as_administrator))
+        .routes(routes!(log_out_as_administrator))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = Credentials)]
 #[serde(deny_unknown_fields)]
 struct Request {
+    #[schema(required = true, nullable = false, min_length = 1, example = "test@gmail.com")]
     email: Option<String>,
+    #[schema(required = true, nullable = false, min_length = 1, format = Password, example = "Test321321$$")]
     password: Option<String>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, ToSchema)]
+#[schema(as = Login)]
 #[serde(rename_all = "camelCase")]
 struct Response {
     token: String,
     #[serde(rename = "lastLoginIP", skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     last_login_ip: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(format = DateTime, nullable = false)]
     last_login_date: Option<String>,
 }
 
 /// Gives a token for 24 hours.
+#[utoipa::path(
+    post, path = "/login", tag = MANAGE,
+    request_body = Request,
+    responses((status = 200, description = "OK", body = Data<Response>))
+)]
 async fn log_in(
     State(app): State<App>,
     address: ClientAddress,
@@ -47,6 +60,11 @@ async fn log_in(
 }
 
 /// Gives an administrator a token for 24 hours.
+#[utoipa::path(
+    post, path = "/admin/login", tag = ADMINISTRATION,
+    request_body = Request,
+    responses((status = 200, description = "OK", body = Data<Response>))
+)]
 async fn log_in_as_administrator(
     State(app): State<App>,
     address: ClientAddress,
@@ -85,6 +103,21 @@ async fn through(app: &App, door: Door, address: &ClientAddress, request: Reques
 }
 
 /// Ends the session: its token is dead at once.
+#[utoipa::path(
+    post, path = "/logout", tag = MANAGE,
+    security(("jwt" = [])),
+    responses((status = 200, description = "OK"))
+)]
 async fn log_out(State(app): State<App>, Anybody(session): Anybody) -> Result<(), Problem> {
     Ok(app.identity.log_out(session).await?)
+}
+
+/// Ends an administrator's session: its token is dead at once.
+#[utoipa::path(
+    post, path = "/admin/logout", tag = ADMINISTRATION,
+    security(("jwt" = [])),
+    responses((status = 200, description = "OK"))
+)]
+async fn log_out_as_administrator(app: State<App>, session: Anybody) -> Result<(), Problem> {
+    log_out(app, session).await
 }

@@ -3,41 +3,62 @@
 use super::envelope::Data;
 use super::extract::{Body, Member};
 use super::fields::Faults;
+use super::openapi::MANAGE;
 use super::problem::Problem;
 use super::views::UserView;
 use crate::app::App;
+use crate::audit::{Act, Action};
 use crate::error::Error;
-use crate::identity::Language;
-use axum::Router;
+use crate::identity::{Language, PersonChange};
 use axum::extract::State;
-use axum::routing::get;
 use serde::Deserialize;
 use serde_json::Value;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
 
-pub(super) fn router() -> Router<App> {
-    Router::new().route("/user", get(read).patch(update))
+pub(super) fn router() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(read, update))
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, ToSchema)]
+#[schema(as = UserChange)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Request {
+    #[schema(max_length = 100)]
     first_name: Option<String>,
+    #[schema(max_length = 100)]
     last_name: Option<String>,
+    #[schema(max_length = 25)]
     telephone: Option<String>,
     /// Which language to write to them in, `en` or `sw`: an addition to the document.
+    #[schema(pattern = "^(en|sw)$")]
     language: Option<String>,
     /// Here to be refused with a reason, like the next.
+    #[schema(ignore)]
     id: Option<Value>,
+    #[schema(ignore)]
     email: Option<Value>,
 }
 
 /// One's own details.
+#[utoipa::path(
+    get, path = "/user", tag = MANAGE,
+    security(("jwt" = [])),
+    responses((status = 200, description = "OK", body = Data<UserView>))
+)]
 async fn read(State(app): State<App>, Member(session): Member) -> Result<Data<UserView>, Problem> {
     let person = app.identity.person(session.person).await?.ok_or(Error::Unauthenticated)?;
     Ok(Data { data: UserView::of(person) })
 }
 
 /// Changes one's own details. What is not given stays.
+#[utoipa::path(
+    patch, path = "/user", tag = MANAGE,
+    security(("jwt" = [])),
+    request_body = Request,
+    responses((status = 200, description = "OK", body = Data<UserView>))
+)]
 async fn update(app: State<App>, member: Member, Body(request): Body<Request>) -> Result<Data<UserView>, Problem> {
     let mut faults = Faults::default();
     if request.id.is_some() {
@@ -55,6 +76,7 @@ async fn update(app: State<App>, member: Member, Body(request): Body<Request>) -
     }
     faults.check()?;
     let Request { first_name, last_name, telephone, .. } = request;
-    app.identity.update_person(member.0.person, first_name, last_name, telephone, language.flatten()).await?;
+    let change = PersonChange { email: None, first_name, last_name, telephone, language: language.flatten() };
+    app.identity.change_person(member.0.person, change, Act::by(member.0.person, Action::UserChanged)).await?;
     read(app, member).await
 }

@@ -7,6 +7,7 @@ use super::openapi::{Id, MANAGE};
 use super::problem::Problem;
 use super::views::OwnerView;
 use crate::app::App;
+use crate::audit::{Act, Action};
 use crate::error::Error;
 use crate::identity::Session;
 use crate::parties::{self, Entity};
@@ -52,7 +53,8 @@ async fn update(
     fields.refuse_governed(&mut faults);
     let change = fields.change(&mut faults);
     faults.check()?;
-    parties::update(&app.db, entity.id, &change).await?;
+    let act = Act::by(session.person, Action::EntityChanged);
+    parties::update(&app.db, &entity, &change, act).await?;
     let entity = parties::entity(&app.db, entity.id).await?.ok_or(Error::Forbidden)?;
     Ok(Data { data: OwnerView::of(&app, entity).await? })
 }

@@ -46,6 +46,25 @@ impl UserView {
     }
 }
 
+/// A member as an administrator sees them.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AdminUser)]
+pub(super) struct AdminUserView {
+    #[serde(flatten)]
+    user: UserView,
+    entities: Vec<OwnerView>,
+}
+
+impl AdminUserView {
+    pub(super) async fn of(app: &App, person: Person) -> Result<AdminUserView, Problem> {
+        let mut entities = vec![];
+        for entity in parties::entities_of(&app.db, person.id).await? {
+            entities.push(OwnerView::listed(app, entity).await?);
+        }
+        Ok(AdminUserView { user: UserView::of(person), entities })
+    }
+}
+
 /// An entity as its owner sees it.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Entity)]

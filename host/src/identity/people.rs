@@ -1,0 +1,147 @@
+//! Changing people, listing them, and taking them away. What may become of their entities is in `accounts`.
+
+use super::{EMAIL_TAKEN, Identity, Language, Person, email_key, person};
+use crate::audit::{Act, Action, changes};
+use crate::directory::fold;
+use crate::store::{Error, Statement, Value};
+use crate::system_clock;
+
+/// A change of a person: what is `None` stays.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct PersonChange {
+    /// Only administrators change it.
+    pub email: Option<String>,
+    /// Given name.
+    pub first_name: Option<String>,
+    /// Family name.
+    pub last_name: Option<String>,
+    /// As typed.
+    pub telephone: Option<String>,
+    /// How they are written to.
+    pub language: Option<Language>,
+}
+
+/// Which members: those for whom everything given is true.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct PeopleFilter {
+    /// Has this e-mail address, in any case.
+    pub email: Option<String>,
+    /// Has this in the family name, in any case and with any accents.
+    pub last_name: Option<String>,
+}
+
+const PERSON: &str =
+    "select person_id, email, first_name, last_name, telephone, previous_login_at, previous_login_ip, language
+ from person where deleted_at is null";
+
+impl Identity {
+    /// Changes what is given and leaves the rest; logged as `act`, with what changed. False: somebody else has the address.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn change_person(&self, id: u128, change: PersonChange, act: Act) -> Result<bool, Error> {
+        let mut tx = self.db.begin().await?;
+        let there = const_format::concatcp!(PERSON, " and person_id = $1");
+        let Some(row) = tx.fetch_optional(there, vec![id.into()]).await? else { return Ok(true) };
+        let old = person(&row)?;
+        let PersonChange { email, first_name, last_name, telephone, language } = change;
+        let changed = |new: &Option<String>, old: &String| new.clone().unwrap_or_else(|| old.clone());
+        let detail = changes([
+            ("Email", old.email.clone(), changed(&email, &old.email)),
+            ("First name", old.first_name.clone(), changed(&first_name, &old.first_name)),
+            ("Last name", old.last_name.clone(), changed(&last_name, &old.last_name)),
+            ("Telephone", old.telephone.clone(), changed(&telephone, &old.telephone)),
+        ]);
+        let sql = "update person set email = coalesce($2, email), email_key = coalesce($3, email_key), first_name = coalesce($4, first_name),
+                          last_name = coalesce($5, last_name), telephone = coalesce($6, telephone), language = coalesce($7, language)
+                   where person_id = $1";
+        let key = email.as_deref().map(email_key);
+        let language = language.map(|language| language.code().to_owned());
+        let values: [Option<String>; 6] = [email, key, first_name, last_name, telephone, language];
+        let values = [id.into()].into_iter().chain(values.map(Value::from)).collect();
+        match tx.execute(sql, values).await {
+            Err(error) if error.violates(EMAIL_TAKEN) => return Ok(false),
+            changed => changed?,
+        };
+        act.saying(detail).write(&mut tx).await?;
+        tx.commit().await?;
+        Ok(true)
+    }
+
+    /// A page of the members, oldest first, and how many there are in all. Family names are compared one by one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn members(&self, filter: &PeopleFilter, offset: i64, limit: i64) -> Result<(Vec<Person>, i64), Error> {
+        let sql = const_format::concatcp!(
+            PERSON,
+            " and not administrator and ($1 is null or email_key = $1) order by person_id"
+        );
+        let key = filter.email.as_deref().map(email_key);
+        let Some(sought) = filter.last_name.as_deref().map(fold) else {
+            return self.members_by_address(key, offset, limit).await;
+        };
+        let rows = self.db.fetch_all(sql, vec![key.into()]).await?;
+        let people = rows.iter().map(person).collect::<Result<Vec<_>, Error>>()?;
+        let found: Vec<Person> =
+            people.into_iter().filter(|person| fold(&person.last_name).contains(&sought)).collect();
+        let total = i64::try_from(found.len()).unwrap_or(i64::MAX);
+        let (offset, limit) =
+            (usize::try_from(offset).unwrap_or(usize::MAX), usize::try_from(limit).unwrap_or_default());
+        Ok((found.into_iter().skip(offset).take(limit).collect(), total))
+    }
+
+    async fn members_by_address(
+        &self,
+        key: Option<String>,
+        offset: i64,
+        limit: i64,
+    ) -> Result<(Vec<Person>, i64), Error> {
+        let count = "select count(*) as n from person
+                     where deleted_at is null and not administrator and ($1 is null or email_key = $1)";
+        let total = self.db.fetch_optional(count, vec![key.clone().into()]).await?.map_or(Ok(0), |row| row.int("n"))?;
+        let page = const_format::concatcp!(
+            PERSON,
+            " and not administrator and ($1 is null or email_key = $1) order by person_id limit $2 offset $3"
+        );
+        let rows = self.db.fetch_all(page, vec![key.into(), limit.into(), offset.into()]).await?;
+        Ok((rows.iter().map(person).collect::<Result<_, _>>()?, total))
+    }
+
+    /// A member. Administrators are none.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn member(&self, id: u128) -> Result<Option<Person>, Error> {
+        let sql = const_format::concatcp!(PERSON, " and not administrator and person_id = $1");
+        self.db.fetch_optional(sql, vec![id.into()]).await?.as_ref().map(person).transpose()
+    }
+
+    /// Takes a person away: nobody logs in as them any more, their sessions end, and the address is anybody's again. What they told of
+    /// themselves goes, but for the address, which says in the log who they were.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn remove(&self, person: u128, by: u128) -> Result<(), Error> {
+        let now = system_clock().0;
+        let gone = format!("deleted {}", crate::id_text(person));
+        let statements = [
+            Statement {
+                sql: "update person set deleted_at = $2, email_key = $3, password_hash = '', first_name = '', last_name = '', telephone = ''
+                      where person_id = $1 and deleted_at is null",
+                values: vec![person.into(), now.into(), gone.into()],
+            },
+            Statement {
+                sql: "update session set revoked_at = $2 where person_id = $1 and revoked_at is null",
+                values: vec![person.into(), now.into()],
+            },
+            Statement { sql: "delete from password_reset where person_id = $1", values: vec![person.into()] },
+            Act::by(by, Action::UserDeleted).as_administrator().to(person).statement(),
+        ];
+        let mut tx = self.db.begin().await?;
+        for Statement { sql, values } in statements {
+            tx.execute(sql, values).await?;
+        }
+        tx.commit().await
+    }
+}

@@ -1,0 +1,6 @@
+-- People and entities that administrators have deleted. Their rows stay, because transfers tell whom they were with; what they told of themselves
+-- does not.
+
+-- Microseconds since the epoch. Null: not deleted.
+alter table person add column deleted_at integer;
+alter table entity add column deleted_at integer;
