@@ -46,12 +46,20 @@ macro_rules! found {
     };
 }
 
-/// Entities with both, from those with either.
+/// Entities with any of these tags, and the rank of the best for each.
+macro_rules! best {
+    ($tagged:expr) => {
+        formatcp!("select entity_id, min(rank) as rank from ({}) tagged group by entity_id", $tagged)
+    };
+}
+
+/// Entities with tags of both kinds, and the sum of the ranks of the best. They are gathered and not joined: PostgreSQL, which cannot know how
+/// many entities a tag has when it keeps a plan, would go through the one half for each entity of the other.
 macro_rules! both {
     ($offers:expr, $wants:expr) => {
         formatcp!(
-            "select offered.entity_id, offered.rank + wanted.rank as rank
-             from ({}) offered join ({}) wanted on wanted.entity_id = offered.entity_id",
+            "select entity_id, min(case when kind = 'offer' then rank end) + min(case when kind = 'want' then rank end) as rank
+             from ({} union all {}) tagged group by entity_id having min(kind) <> max(kind)",
             $offers,
             $wants
         )
@@ -109,28 +117,26 @@ macro_rules! postgres_tagged {
     };
 }
 
-/// The same of entities that can be found, of one kind since `$3`, and the rank of the best for each entity.
-macro_rules! sqlite_best {
+/// The same of entities that can be found, of one kind since `$3`, with the rank of each tag.
+macro_rules! sqlite_found {
     ($list:expr, $kind:expr) => {
         formatcp!(
-            "select t.entity_id, min(cast(json_extract(w.value, '$[1]') as bigint)) as rank
+            "select t.entity_id, t.kind, cast(json_extract(w.value, '$[1]') as bigint) as rank
              from json_each({}) w cross join entity_tag t
-               on t.name = json_extract(w.value, '$[0]') and t.kind = '{}' and t.listed = true and t.added_at >= $3
-             group by t.entity_id",
+               on t.name = json_extract(w.value, '$[0]') and t.kind = '{}' and t.listed = true and t.added_at >= $3",
             $list,
             $kind
         )
     };
 }
 
-macro_rules! postgres_best {
+macro_rules! postgres_found {
     ($list:expr, $kind:expr) => {
         formatcp!(
-            "select t.entity_id, min(cast(split_part(w.pair, ':', 2) as bigint)) as rank
+            "select t.entity_id, t.kind, cast(split_part(w.pair, ':', 2) as bigint) as rank
              from unnest(string_to_array({}, ',')) as w(pair) cross join lateral
-               (select t.entity_id from entity_tag t
-                where t.name = split_part(w.pair, ':', 1) and t.kind = '{}' and t.listed and t.added_at >= $3 offset 0) t
-             group by t.entity_id",
+               (select t.entity_id, t.kind from entity_tag t
+                where t.name = split_part(w.pair, ':', 1) and t.kind = '{}' and t.listed and t.added_at >= $3 offset 0) t",
             $list,
             $kind
         )
@@ -141,9 +147,9 @@ const SQLITE: Forms = Forms {
     operators: Operators { and: " AND ", or: " OR " },
     tag_candidates: "select t.tag_id, t.name, t.name_key, t.entered_at is not null as shown
                      from tag_search join tag t on t.tag_id = tag_search.tag_id where tag_search match $1",
-    by_offers: found!(sqlite_best!("$1", "offer")),
-    by_wants: found!(sqlite_best!("$2", "want")),
-    by_both: found!(both!(sqlite_best!("$1", "offer"), sqlite_best!("$2", "want"))),
+    by_offers: found!(best!(sqlite_found!("$1", "offer"))),
+    by_wants: found!(best!(sqlite_found!("$2", "want"))),
+    by_both: found!(both!(sqlite_found!("$1", "offer"), sqlite_found!("$2", "want"))),
     by_name: found!(named!("entity_search match $5")),
     register_count: formatcp!("select count(*) as n {}", registered!(sqlite_tagged)),
     register_page: formatcp!("select entity_id {} order by entity_id limit $12 offset $13", registered!(sqlite_tagged)),
@@ -153,9 +159,9 @@ const POSTGRES: Forms = Forms {
     operators: Operators { and: " & ", or: " | " },
     tag_candidates: "select t.tag_id, t.name, t.name_key, t.entered_at is not null as shown
                      from tag_search join tag t on t.tag_id = tag_search.tag_id where tag_search.tokens @@ cast($1 as tsquery)",
-    by_offers: found!(postgres_best!("$1", "offer")),
-    by_wants: found!(postgres_best!("$2", "want")),
-    by_both: found!(both!(postgres_best!("$1", "offer"), postgres_best!("$2", "want"))),
+    by_offers: found!(best!(postgres_found!("$1", "offer"))),
+    by_wants: found!(best!(postgres_found!("$2", "want"))),
+    by_both: found!(both!(postgres_found!("$1", "offer"), postgres_found!("$2", "want"))),
     by_name: found!(named!("entity_search.tokens @@ cast($5 as tsquery)")),
     register_count: formatcp!("select count(*) as n {}", registered!(postgres_tagged)),
     register_page: formatcp!("select entity_id {} order by entity_id limit $12 offset $13", registered!(postgres_tagged)),

@@ -4,6 +4,7 @@
 //! How: everything that the engine read of the tables is counted. To go through the table once would be too much.
 
 use hesabu::accounts::{self, Listing, Period, TransferFilter, TransferStatus};
+use hesabu::directory::{self, Search};
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::posting::{self, Entry, Group, Ledger, Posting};
 use hesabu::store::Db;
@@ -13,6 +14,7 @@ use ledger_core::{
 };
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
 
 const ACCOUNTS: [AccountId; 2] = [AccountId(1), AccountId(2)];
 
@@ -141,4 +143,48 @@ impl Past {
         assert!(read < BATCH + MANY / 2, "{read} rows were read");
         assert!(read > 0, "nothing was counted");
     }
+}
+
+/// Entities with the tag that is searched for.
+const TAGGED: i64 = 20_000;
+
+/// What a plan that is kept takes for few may be many.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_of_many_is_found_by_a_plan_for_few() {
+    let database = database::Engine::Postgres.fresh().await;
+    let db = database.open().await;
+    let id = "cast(lpad(to_hex(n), 32, '0') as uuid)";
+    let person = "cast(lpad('1', 32, '0') as uuid)";
+    for sql in [
+        format!(
+            "insert into person (person_id, email, email_key, password_hash, first_name, last_name, telephone, administrator, created_at)
+             values ({person}, '', '', '', '', '', '', false, 0)"
+        ),
+        format!(
+            "insert into entity (entity_id, person_id, account_number, ledger_id, account_id, status, name, email, telephone, inc_type,
+                company_number, website, description, address, city, region, postal_code, country, show_tags_matched, daily_match_email, created_at)
+             select {id}, {person}, n, {id}, {id}, 'accepted', '', '', '', '', '', '', '', '', '', '', '', '', false, false, 0
+             from generate_series(1, {TAGGED}) n"
+        ),
+        format!(
+            "insert into entity_tag (entity_id, kind, place, name, added_at, listed)
+             select {id}, kind, 0, 'bread', 0, true from generate_series(1, {TAGGED}) n, unnest(array['offer', 'want']) kind"
+        ),
+        "do $$ begin execute format('alter database %I set plan_cache_mode = force_generic_plan', current_database()); end $$".into(),
+    ] {
+        db.execute(sql.leak(), vec![]).await.unwrap();
+    }
+    directory::take_over(&db).await.unwrap();
+    db.close().await;
+    let db = database.open().await;
+    let begun = Instant::now();
+    for (offers, wants) in [(vec!["bread"], vec!["braed"]), (vec!["bread"], vec![]), (vec![], vec!["bread"])] {
+        let texts = |texts: Vec<&str>| texts.into_iter().map(String::from).collect();
+        let search = Search { offers: texts(offers), wants: texts(wants), ..Search::default() };
+        let (page, total) = directory::search(&db, &search, 0, 10).await.unwrap();
+        assert_eq!((page.len(), total), (10, TAGGED));
+    }
+    // Half a second; to go through the one half for each entity of the other took forty seconds.
+    assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
+    db.close().await;
 }

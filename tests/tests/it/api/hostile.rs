@@ -109,7 +109,7 @@ async fn what_is_hostile_finds_nothing(engine: Engine) {
     bob.client.patch(&bobs, json!({ "name": "bob", "offers": [] })).await.data();
     // As much as may be asked at once.
     let words: Vec<String> = (0..24).map(|number| format!("wordy{}", char::from(b'a' + number))).collect();
-    let (most, fewest) = (vec![words.join(" "); 10].join(","), vec!["a b c d e f g h i j k l m n o p"; 10].join(","));
+    let (most, fewest) = (vec![words.join(" "); 10].join(","), ["a b c d e f g h i j k l m n o p"; 10].join(","));
     for text in [most, fewest] {
         let begun = Instant::now();
         let found = visitor.get(&format!("/entities?{}", query(&[("offers", &text), ("wants", &text)]))).await;
