@@ -2,12 +2,14 @@
 //! they come (JSON, bytes, rows of a file) is others' business.
 
 use super::proposals::{Direction, begin, proposed};
+use crate::audit::{Act, Action};
 use crate::parties::{self, Holder};
-use crate::posting::{Entry, Group, Ledger, Posting, PostingError};
+use crate::posting::{Beside, Entry, Group, Ledger, Posting, PostingError};
 use ledger_core::{Amount, Command, Key, Outcome, Receipt, Rejection, TransferId, TransferKind, Unit};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 /// The most orders of one batch: what the ledger decides at once.
 pub const ORDERS_MAX: usize = ledger_core::BATCH_MAX;
@@ -24,10 +26,24 @@ pub const KEY_MAX: usize = 255;
 /// Who sends a batch, which decides what its orders are.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sender {
-    /// Needs nobody's consent: the orders are transfers at once.
-    Administrator,
+    /// Needs nobody's consent: the orders of this person are transfers at once.
+    Administrator(u128),
+    /// The same at the console: nobody that could log in.
+    Operator,
     /// This person proposes on behalf of their own entities, and the receivers have to answer.
     Member(u128),
+}
+
+impl Sender {
+    /// What the log says of so many orders at once; of a member's, it says something of each.
+    fn act(self, count: usize) -> Option<Arc<Beside>> {
+        let act = match self {
+            Sender::Administrator(person) => Act::by(person, Action::TransfersSent),
+            Sender::Operator => Act::by_nobody(Action::TransfersSent),
+            Sender::Member(_) => return None,
+        };
+        Some(Arc::new(act.as_administrator().saying(format!("{count} at once")).beside()))
+    }
 }
 
 /// Whether the orders of a batch stand for themselves.
@@ -174,12 +190,16 @@ pub async fn place(
     orders: Vec<Result<Order<'_>, Refusal>>,
 ) -> Result<Decided, PostingError> {
     let holders = holders(posting, &orders).await?;
+    let act = sender.act(orders.len());
     let mut entries = Vec::with_capacity(orders.len());
     let mut refused = Vec::with_capacity(orders.len());
     for (place, order) in orders.into_iter().enumerate() {
         match order.and_then(|order| entry(sender, order, &holders, &ledger.unit)) {
             Ok(entry) => {
-                entries.push(entry);
+                entries.push(match &act {
+                    Some(act) => entry.sharing(act),
+                    None => entry,
+                });
                 refused.push(None);
             }
             Err(refusal) if mode == Mode::Atomic => return Ok(Decided::Stopped(place, refusal)),
@@ -251,7 +271,7 @@ fn entry(sender: Sender, order: Order<'_>, holders: &HashMap<String, Holder>, un
         Direction::In => (receiver, initiator),
     };
     let kind = match (sender, order.direction) {
-        (Sender::Administrator, _) => TransferKind::Immediate,
+        (Sender::Administrator(_) | Sender::Operator, _) => TransferKind::Immediate,
         (Sender::Member(person), _) if person != initiator.person => return Err(Refusal::Forbidden),
         (Sender::Member(_), Direction::Out) => TransferKind::Hold,
         (Sender::Member(_), Direction::In) => TransferKind::Request,
@@ -259,8 +279,8 @@ fn entry(sender: Sender, order: Order<'_>, holders: &HashMap<String, Holder>, un
     let create = begin(kind, payer.account, payee.account, order.amount, order.key);
     let entry = Entry::new(Command::Create(create), &order.description).minted();
     Ok(match sender {
-        // What an administrator sends is logged as a whole, before it is posted.
-        Sender::Administrator => entry,
+        // What an administrator sends is logged as a whole.
+        Sender::Administrator(_) | Sender::Operator => entry,
         Sender::Member(person) => entry.telling(proposed(person, [payer, payee], receiver, order.amount, unit)),
     })
 }

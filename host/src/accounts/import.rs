@@ -161,12 +161,13 @@ pub async fn post_rows(
     posting: &Posting,
     ledger: &Ledger,
     form: &Form,
+    sender: Sender,
     rows: &[Row],
 ) -> Result<Vec<Result<Placed, Refusal>>, PostingError> {
     let (started, mut pause) = (Instant::now(), PAUSE_MIN);
     loop {
         let orders = rows.iter().map(|row| form.order(row)).collect();
-        match place(posting, ledger, Sender::Administrator, Mode::Independent, orders).await {
+        match place(posting, ledger, sender, Mode::Independent, orders).await {
             Ok(Decided::Each(each)) => return Ok(each),
             Err(PostingError::Busy | PostingError::Unavailable) if started.elapsed() < PATIENCE => {}
             // Rows that stand for themselves stop nobody.

@@ -4,9 +4,8 @@
 use super::{alone, signal_to_stop};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
-use hesabu::accounts::{self, Form, ImportError, Keys, Placed, Reading, Refusal, Row};
+use hesabu::accounts::{self, Form, ImportError, Keys, Placed, Reading, Refusal, Row, Sender};
 use hesabu::app::App;
-use hesabu::audit::{self, Act, Action, Who};
 use hesabu::config::Config;
 use std::fs::File;
 use std::io::{IsTerminal, Read};
@@ -84,8 +83,6 @@ async fn run(app: &App, import: Import) -> anyhow::Result<Counts> {
         error => error.into(),
     })?;
     let mut report = Report::to(refused, reading.form())?;
-    let act = Act { who: Who::Nobody, ..Act::by(Keys::OPERATOR, Action::TransfersSent) }.as_administrator();
-    audit::log(&app.db, &act.saying("a file of transfers, by hesabu import")).await?;
     let stop = signal_to_stop();
     tokio::pin!(stop);
     loop {
@@ -98,7 +95,7 @@ async fn run(app: &App, import: Import) -> anyhow::Result<Counts> {
             return report.end();
         }
         let form = reading.form();
-        let each = accounts::post_rows(&app.posting, &app.ledger, form, &rows).await;
+        let each = accounts::post_rows(&app.posting, &app.ledger, form, Sender::Operator, &rows).await;
         report.add(form, &rows, &each.with_context(|| report.so_far())?)?;
     }
 }

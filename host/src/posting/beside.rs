@@ -1,8 +1,10 @@
 //! Rows of others' tables that become durable with a transfer: what is told about it, and who did it. They are written in the same
 //! transaction as the batch, those of all its transfers together. What may fail is a companion (`Group::companions`), and costs more.
 
+use super::Entry;
 use crate::store::{Rows, Value};
 use ledger_core::{Timestamp, TransferId};
+use std::sync::Arc;
 
 /// A row that is written if the transfer of its entry is, and only when that is new: a retry does not write it again.
 ///
@@ -32,14 +34,34 @@ impl<V: Into<Value>> From<V> for Told {
     }
 }
 
-/// Adds what is told beside this transfer to the rows of its batch.
-pub(super) fn tell(rows: &mut Vec<Rows>, beside: &[Beside], transfer: TransferId, at: Timestamp) {
-    for Beside { head, values } in beside {
-        let place = rows.iter().position(|rows| rows.head == *head).unwrap_or_else(|| {
-            rows.push(Rows { head, width: values.len(), values: vec![] });
-            rows.len() - 1
+/// What is told beside the transfers of a batch.
+#[derive(Default)]
+pub(super) struct Telling {
+    pub(super) rows: Vec<Rows>,
+    /// What was shared last. Entries that share something stand together.
+    shared: Option<Arc<Beside>>,
+}
+
+impl Telling {
+    /// Adds what is told beside the transfer of this entry.
+    pub(super) fn tell(&mut self, entry: &Entry, transfer: TransferId, at: Timestamp) {
+        for beside in &entry.beside {
+            self.row(beside, transfer, at);
+        }
+        if let Some(shared) = &entry.shared
+            && !self.shared.as_ref().is_some_and(|last| Arc::ptr_eq(last, shared))
+        {
+            self.row(shared, transfer, at);
+            self.shared = Some(Arc::clone(shared));
+        }
+    }
+
+    fn row(&mut self, Beside { head, values }: &Beside, transfer: TransferId, at: Timestamp) {
+        let place = self.rows.iter().position(|rows| rows.head == *head).unwrap_or_else(|| {
+            self.rows.push(Rows { head, width: values.len(), values: vec![] });
+            self.rows.len() - 1
         });
-        rows[place].values.extend(values.iter().map(|value| match value {
+        self.rows[place].values.extend(values.iter().map(|value| match value {
             Told::Value(value) => value.clone(),
             Told::Transfer => transfer.0.into(),
             Told::At => at.0.into(),

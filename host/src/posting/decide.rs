@@ -1,6 +1,6 @@
 //! One batch: load, ask the component, and work out what to write. Writing is in `bulk`, who waits in `lane`.
 
-use super::beside::tell;
+use super::beside::Telling;
 use super::bulk::{Head, Right, Write};
 use super::history::Step;
 use super::idempotency::Kept;
@@ -13,7 +13,6 @@ use super::resident::{ById, Mark, Resident, Slice, Undo};
 use super::rows::{AccountRow, Appended, TransferRow};
 use super::{Entry, Failure};
 use crate::engine::{Engine, Posted};
-use crate::store::Rows;
 use ledger_core::{Command, Item, LedgerId, Outcome, Receipt, Timestamp, TransferId, TransferReceipt, Verdict, codec};
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
@@ -116,7 +115,7 @@ pub(super) async fn decide(
         body: Some(body),
         counts: changes.counts(),
         appended: changes.appended,
-        beside: changes.beside,
+        beside: changes.telling.rows,
         settled: changes.settled,
         behind,
         began: Instant::now(),
@@ -185,7 +184,7 @@ struct Changes {
     journaled: Vec<(Item, Verdict)>,
     appended: Vec<Appended>,
     /// What is told about them in others' tables.
-    beside: Vec<Rows>,
+    telling: Telling,
     /// Rows of earlier batches, and the rows of this one that settle them.
     settled: Vec<(i64, i64)>,
     /// Accounts that were opened, limited, frozen or closed: their rows are written at once, so that only transfers follow.
@@ -206,7 +205,7 @@ impl Changes {
             accepted: vec![],
             journaled: vec![],
             appended: vec![],
-            beside: vec![],
+            telling: Telling::default(),
             settled: vec![],
             governed: vec![],
             recent: vec![],
@@ -309,7 +308,7 @@ impl Changes {
         if !entry.minted || step != Step::Immediate {
             self.recent.push(TransferRow { transfer, position: settles.unwrap_or(position) });
         }
-        tell(&mut self.beside, &entry.beside, transfer.id, now);
+        self.telling.tell(entry, transfer.id, now);
         let memo = entry.memo.clone();
         self.appended.push(Appended {
             position,

@@ -4,6 +4,7 @@ use super::beside::Beside;
 use crate::store::Statement;
 use ledger_core::{Command, Key, Memo, TransferId};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 /// Commands that succeed or fail together, and what else must become durable with them.
 #[derive(Clone, Debug, Default)]
@@ -27,6 +28,8 @@ pub struct Entry {
     pub(super) linked: bool,
     /// What is told about its transfer.
     pub(super) beside: Vec<Beside>,
+    /// What is told once about the transfers of all entries that share it.
+    pub(super) shared: Option<Arc<Beside>>,
 }
 
 impl Entry {
@@ -41,7 +44,7 @@ impl Entry {
             | Command::SetStatus(_)
             | Command::SetWindow(_)) => account,
         };
-        Entry { command, memo: memo.to_owned(), minted: false, linked: false, beside: vec![] }
+        Entry { command, memo: memo.to_owned(), minted: false, linked: false, beside: vec![], shared: None }
     }
 
     /// The same, safe to retry: whoever sends `key` again gets the first answer again.
@@ -72,6 +75,12 @@ impl Entry {
     #[must_use]
     pub fn telling(self, beside: Vec<Beside>) -> Entry {
         Entry { beside, ..self }
+    }
+
+    /// The same, with a row that is written once, about the first new transfer of those entries of a batch that share it.
+    #[must_use]
+    pub fn sharing(self, beside: &Arc<Beside>) -> Entry {
+        Entry { shared: Some(Arc::clone(beside)), ..self }
     }
 
     /// The same, which succeeds or fails together with the entry after it.

@@ -6,7 +6,6 @@ use super::openapi::ADMINISTRATION;
 use super::problem::{Message, Problem};
 use crate::accounts::{self, Keys, Placed, Reading, Refusal, Row, is_key};
 use crate::app::App;
-use crate::audit::{self, Act, Action};
 use crate::error::Error;
 use axum::Extension;
 use axum::body::{Body, Bytes};
@@ -98,21 +97,20 @@ async fn import(
         (Pieces { pieces: file, rest: Bytes::new(), ended: false }, Keys { sender: session.person, prefix });
     let reading = Reading::of(file, app.ledger.unit.clone(), keys).await;
     let reading = reading.map_err(|error| Problem::invalid(format!("Please provide valid inputs: {error}.")))?;
-    let act = Act::by(session.person, Action::TransfersSent).as_administrator();
-    audit::log(&app.db, &act.saying("a file of transfers")).await?;
     let (lines, body) = Channel::<Bytes, Infallible>::new(PARTS_MAX);
+    let by = accounts::Sender::Administrator(session.person);
     tokio::spawn(async move {
-        post_all(&app, reading, lines).await;
+        post_all(&app, by, reading, lines).await;
         drop(room);
     });
     Ok(([(CONTENT_TYPE, LINES)], Body::new(body)).into_response())
 }
 
 /// Posts batch after batch, until the file ends or nobody listens any more.
-async fn post_all(app: &App, mut reading: Reading, mut lines: Sender<Bytes, Infallible>) {
+async fn post_all(app: &App, by: accounts::Sender, mut reading: Reading, mut lines: Sender<Bytes, Infallible>) {
     let (mut progress, mut goes_on) = (Progress::default(), true);
     while goes_on {
-        let part = match next(app, &mut reading, &mut progress).await {
+        let part = match next(app, by, &mut reading, &mut progress).await {
             Ok(part) => part,
             Err(reason) => {
                 let message = format!(
@@ -132,13 +130,18 @@ async fn post_all(app: &App, mut reading: Reading, mut lines: Sender<Bytes, Infa
 }
 
 /// Posts one batch, and gives a line for each row that was refused.
-async fn next(app: &App, reading: &mut Reading, progress: &mut Progress) -> Result<Vec<u8>, String> {
+async fn next(
+    app: &App,
+    by: accounts::Sender,
+    reading: &mut Reading,
+    progress: &mut Progress,
+) -> Result<Vec<u8>, String> {
     let rows = reading.next_batch().await.map_err(|error| error.to_string())?;
     if rows.is_empty() {
         progress.finished = Some(true);
         return Ok(vec![]);
     }
-    let each = accounts::post_rows(&app.posting, &app.ledger, reading.form(), &rows).await;
+    let each = accounts::post_rows(&app.posting, &app.ledger, reading.form(), by, &rows).await;
     let each = each.map_err(|error| error.to_string())?;
     Ok(rows.iter().zip(each).fold(vec![], |lines, (row, outcome)| count(app, progress, lines, row, outcome)))
 }

@@ -2,7 +2,8 @@
 
 use hesabu_tests::client::Client;
 use hesabu_tests::database::Engine;
-use hesabu_tests::network::{Network, immediate};
+use hesabu_tests::network::{Network, immediate, log_in};
+use hesabu_tests::server::PASSWORD;
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -62,6 +63,137 @@ async fn what_is_done_to_transfers_is_logged_once(engine: Engine) {
     alice.client.get("/admin/logs").await.refused(403, "Permission denied.");
     Client::of(&network.server).get("/admin/logs").await.refused(401, "Could not authenticate you.");
     network.prove().await;
+}
+
+#[tokio::test]
+async fn many_at_once_are_logged_as_one_on_sqlite() {
+    many_at_once_are_logged_as_one(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn many_at_once_are_logged_as_one_on_postgres() {
+    many_at_once_are_logged_as_one(Engine::Postgres).await;
+}
+
+async fn many_at_once_are_logged_as_one(engine: Engine) {
+    let network = Network::on(engine, "100", "500").await;
+    let Network { admin, alice, bob, .. } = &network;
+    let items = |amounts: &[i64]| -> Vec<Value> {
+        let item = |amount| json!({ "initiator": alice.account, "receiver": bob.account, "amount": amount });
+        amounts.iter().map(item).collect()
+    };
+    let batch = |amounts: &[i64]| json!({ "mode": "independent", "transfers": items(amounts) }).to_string();
+    // The first of them is refused; the same again does nothing, and is not logged again.
+    for _ in 0..2 {
+        admin.post_keyed("/transfers/batch", "wages", batch(&[9_999, 1, 2])).await.json();
+    }
+    // Nothing of this happens.
+    admin.post("/transfers/batch", batch(&[9_999])).await.json();
+    let file = format!(
+        "payer,payee,amount,key\n{},{},3,a\n{},{},4,b\n",
+        alice.account, bob.account, alice.account, bob.account
+    );
+    let sent = admin.request(reqwest::Method::POST, "/transfers/import").header("Content-Type", "text/csv").body(file);
+    assert_eq!(hesabu_tests::client::Answer::to(sent).await.status, 200);
+    // Each proposal of a member's batch has a receiver who has to answer.
+    alice.client.post("/transfers/batch", batch(&[5, 6])).await.json();
+    let log = transfers(admin, "").await;
+    let told: Vec<(&str, &str)> =
+        log.iter().map(|act| (act["action"].as_str().unwrap(), act["detail"].as_str().unwrap())).collect();
+    let proposed = |amount| format!("{} -> {}: {amount} KES-MC", alice.account, bob.account);
+    let expected = [
+        ("user proposed a transfer", &*proposed(6)),
+        ("user proposed a transfer", &*proposed(5)),
+        ("admin transfers for users", "2 at once"),
+        ("admin transfers for users", "3 at once"),
+    ];
+    assert_eq!(told, expected);
+    network.prove().await;
+}
+
+#[tokio::test]
+async fn everything_else_is_logged_on_sqlite() {
+    everything_else_is_logged(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn everything_else_is_logged_on_postgres() {
+    everything_else_is_logged(Engine::Postgres).await;
+}
+
+/// People, entities, the vocabulary, and what is written; no password and no message is in it.
+async fn everything_else_is_logged(engine: Engine) {
+    let network = Network::on(engine, "0", "500").await;
+    let Network { server, admin, alice, bob, .. } = &network;
+    let nobody = Client::of(server);
+    let login = |email: &str, password: &str| json!({ "email": email, "password": password });
+    nobody.post("/login", login("ALICE@example.org", "wrong-1-password")).await.messages();
+    nobody.post("/login", login("stranger@example.org", "wrong-1-password")).await.messages();
+    nobody.post("/login", login("my-own-1-password", "x")).await.messages();
+    nobody.post("/admin/login", login(&bob.email, PASSWORD)).await.messages();
+    let other = log_in(server, "/login", &alice.email).await;
+    other.post("/logout", "").await;
+    nobody.post("/password-reset", json!({ "email": alice.email })).await;
+    alice.client.patch("/user", json!({ "firstName": "Alice" })).await.data();
+    let entity = format!("/user/entities/{}", alice.entity);
+    alice.client.patch(&entity, json!({ "name": "Bakery", "offers": ["Bread"] })).await.data();
+    let favorite = json!({ "addToEntityID": alice.entity, "favoriteEntityID": bob.entity, "isFavorite": true });
+    for _ in 0..2 {
+        alice.client.post("/favorites", &favorite).await;
+    }
+    let message = json!({ "senderEntityID": alice.entity, "receiverEntityID": bob.entity, "body": "between us" });
+    assert_eq!(alice.client.post("/send-email", message).await.status, 200);
+    let tag = admin.post("/admin/tags", json!({ "name": "new" })).await.data();
+    admin.patch(&format!("/admin/tags/{}", tag["id"].as_str().unwrap()), json!({ "name": "newer" })).await.data();
+    admin.delete(&format!("/admin/tags/{}", tag["id"].as_str().unwrap())).await.data();
+    let category = admin.post("/admin/categories", json!({ "name": "food" })).await.data();
+    let category = format!("/admin/categories/{}", category["id"].as_str().unwrap());
+    admin.patch(&category, json!({ "name": "eating" })).await.data();
+    admin.delete(&category).await.data();
+    bob.client.post("/password-change", json!({ "password": "Another-1-password" })).await;
+
+    let log = admin.get("/admin/logs?page_size=100").await.data();
+    let told: Vec<String> = log
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|act| {
+            format!(
+                "{} {}: {}",
+                act["email"].as_str().unwrap(),
+                act["action"].as_str().unwrap(),
+                act["detail"].as_str().unwrap()
+            )
+        })
+        .collect();
+    let expected = [
+        "bob@example.org changed password: ",
+        "admin@example.org admin deleted a category: eating",
+        "admin@example.org admin modified a category: Name: food -> eating",
+        "admin@example.org admin created a new category: food",
+        "admin@example.org admin deleted a tag: newer",
+        "admin@example.org admin modified a tag: Name: new -> newer",
+        "admin@example.org admin created a new tag: new",
+        "alice@example.org user sent an email: ",
+        "alice@example.org user modified favorites: added",
+        "alice@example.org user modified entity details: Name: alice -> Bakery; Offers:  -> bread",
+        "alice@example.org user modified user details: First name:  -> Alice",
+        "alice@example.org sent password reset: ",
+        "alice@example.org user logout: ",
+        "alice@example.org user login successful: 127.0.0.1",
+        "bob@example.org admin login failed: ",
+        " user login failed: ",
+        "stranger@example.org user login failed: ",
+        "alice@example.org user login failed: ",
+        "admin@example.org admin modified balance limit: Floor: 0 minor units; Ceiling: 50000 minor units",
+        "admin@example.org admin modified entity details: Status: pending -> tradingAccepted",
+        "bob@example.org account created: ",
+    ];
+    assert_eq!(&told[..expected.len()], expected, "{told:#?}");
+    let all = log.to_string();
+    for secret in ["password\":", "between us", "my-own-1", "Another-1", "wrong-1"] {
+        assert!(!all.contains(secret), "{secret} is in the log");
+    }
 }
 
 /// Those of the log that are about transfers, and nothing else.

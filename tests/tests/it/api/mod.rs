@@ -16,5 +16,6 @@ mod batch_killed; // of each all or nothing
 mod backpressure; // more than can wait
 mod import; // rows of a file, as they come
 mod logs; // who did what, and when
+mod deleting; // members and entities, as administrators see and delete them
 mod statements; // of account, and checking them
 mod reversals; // taking back what is completed

@@ -155,7 +155,7 @@ pub(super) fn answer(decided: Decided, sender: Sender, unit: &Unit) -> Result<Re
         Decided::Stopped(place, refusal) => return Err(Problem::Stopped(place, refusal, unit.clone())),
     };
     let status = status_word(match sender {
-        Sender::Administrator => TransferStatus::Completed,
+        Sender::Administrator(_) | Sender::Operator => TransferStatus::Completed,
         Sender::Member(_) => TransferStatus::Initiated,
     });
     let mut meta = Counts::default();

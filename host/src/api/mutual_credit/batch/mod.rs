@@ -11,7 +11,6 @@ use super::openapi::{RetryKey, TRANSFER};
 use super::problem::Problem;
 use crate::accounts::{self, Decided, Mode, ORDERS_MAX, Order, Refusal, Sender};
 use crate::app::App;
-use crate::audit::{self, Act, Action};
 use crate::error::Error;
 use crate::identity::Session;
 use axum::Extension;
@@ -84,10 +83,6 @@ async fn batch(
         false => json::parse(&bytes, &origin, unit)?,
     };
     let (sender, count) = (sender(session), orders.len());
-    if sender == Sender::Administrator {
-        let act = Act::by(session.person, Action::TransfersSent).as_administrator();
-        audit::log(&app.db, &act.saying(format!("a batch of {count} transfers"))).await?;
-    }
     let decided = accounts::place(&app.posting, &app.ledger, sender, mode, orders).await?;
     match is_binary {
         true => Ok(binary::answer(&decided, count)),
@@ -102,7 +97,7 @@ fn kibibytes(body: &Body) -> u32 {
 }
 
 const fn sender(session: Session) -> Sender {
-    if session.administrator { Sender::Administrator } else { Sender::Member(session.person) }
+    if session.administrator { Sender::Administrator(session.person) } else { Sender::Member(session.person) }
 }
 
 /// A batch must have something in it, and not more than the ledger decides at once.
