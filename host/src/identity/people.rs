@@ -81,6 +81,10 @@ impl Identity {
         let Some(sought) = filter.last_name.as_deref().map(fold) else {
             return self.members_by_address(key, offset, limit).await;
         };
+        // Nothing that could stand in a name.
+        if sought.is_empty() {
+            return Ok((vec![], 0));
+        }
         let rows = self.db.fetch_all(sql, vec![key.into()]).await?;
         let people = rows.iter().map(person).collect::<Result<Vec<_>, Error>>()?;
         let found: Vec<Person> =
