@@ -13,6 +13,7 @@ mod plans; // and none of them goes through the whole table
 
 mod api; // the document, operation by operation
 mod openapi; // and as it describes itself
+mod walk; // and as somebody reads it who has nothing else
 mod bad_input; // refused, and nothing happened
 mod access; // whose is what, and who is who
 mod protection; // those who guess, those who flood, those who are slow, and browsers
