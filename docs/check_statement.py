@@ -113,7 +113,7 @@ CAPTURE, ACCEPT = 0, 2
 
 
 def movements(lines, account, records):
-    """Walks along the chain up to so many records: the hash at its end, and every movement on the account."""
+    """Walks along the chain up to so many records: what it says of itself, the hash at its end, and every movement on the account."""
     head = json.loads(next(lines))
     ledger, proposed, found = uuid.UUID(head["ledger"]), {}, []
     chain = hashlib.sha256(b"hesabu journal 1" + ledger.bytes + bytes([head["scale"]]) + head["unit"].encode()).digest()
@@ -130,24 +130,34 @@ def movements(lines, account, records):
         for (kind, transfer, *rest), balances in happened:
             if kind == "settle":
                 action, part = rest[:2]
-                payer, payee, amount, memo = proposed[transfer]
+                payer, payee, amount, memo = proposed.pop(transfer)
                 amount = amount if part is None else part
                 moves = action in (CAPTURE, ACCEPT)
             else:
                 payer, payee, amount, memo = rest
-                proposed[transfer] = (payer, payee, amount, memo)
                 moves = kind == "immediate"
+                if not moves:
+                    proposed[transfer] = (payer, payee, amount, memo)
             if moves and account in (payer, payee):
-                change, balance = (-amount, balances[0]) if account == payer else (amount, balances[1])
-                found.append((at, transfer, change, balance, number, chain.hex(), memo))
-    return ledger, chain.hex(), found
+                paid = account == payer
+                change, balance, other = (-amount, balances[0], payee) if paid else (amount, balances[1], payer)
+                found.append((at, transfer, change, balance, number, chain.hex(), memo, other))
+    return head, chain.hex(), found
 
 
 def microseconds(text):
     """RFC 3339 in UTC as microseconds since the epoch."""
     whole, _, fraction = text.removesuffix("Z").partition(".")
+    require(text.endswith("Z") and len(fraction) <= 6, f"{text} is no time that the journal could have")
     seconds = datetime.fromisoformat(whole).replace(tzinfo=timezone.utc) - datetime(1970, 1, 1, tzinfo=timezone.utc)
     return int(seconds.total_seconds()) * 1_000_000 + int(fraction.ljust(6, "0")[:6] or 0)
+
+
+def whole(amount, scale):
+    """An amount in its smallest parts, of which there is none but a whole number."""
+    scaled = Decimal(amount).scaleb(scale)
+    require(scaled == scaled.to_integral_value(), f"{amount} has more decimals than there are")
+    return int(scaled)
 
 
 def digest(description):
@@ -162,11 +172,13 @@ def require(holds, what):
 
 def check(statement, lines):
     """Raises `Wrong` unless the statement follows from the journal; gives how many movements do."""
-    journal, unit = statement["journal"], Decimal(10) ** int(statement["journal"]["scale"])
-    minor = lambda amount: int(amount * unit)
+    journal = statement["journal"]
     account = uuid.UUID(journal["accountID"])
-    ledger, chain, found = movements(lines, account, int(journal["records"]))
-    require(ledger == uuid.UUID(journal["ledgerID"]), "the journal is of another ledger")
+    head, chain, found = movements(lines, account, whole(journal["records"], 0))
+    require(uuid.UUID(head["ledger"]) == uuid.UUID(journal["ledgerID"]), "the journal is of another ledger")
+    require(head["unit"] == statement["unit"], "the journal counts another unit")
+    require(head["scale"] == journal["scale"], "the journal counts with more decimals, or fewer")
+    minor = lambda amount: whole(amount, head["scale"])
     require(chain == journal["hash"], "the journal's chain has another hash at that record")
     begin, end = microseconds(statement["dateFrom"]), microseconds(statement["dateTo"])
     before = [move for move in found if move[0] < begin]
@@ -177,7 +189,7 @@ def check(statement, lines):
     require(minor(statement["closingBalance"]) == closing, "the closing balance is another one")
     require(len(statement["movements"]) == len(within), "there are more movements, or fewer")
     balance = opening
-    for told, (at, transfer, change, after, record, chain, memo) in zip(statement["movements"], within):
+    for told, (at, transfer, change, after, record, chain, memo, other) in zip(statement["movements"], within):
         where = f"movement {told['transferID']}"
         balance += change
         require(after == balance, f"{where}: the journal's balance is not what the movements come to")
@@ -185,7 +197,8 @@ def check(statement, lines):
         require(uuid.UUID(told["transferID"]) == transfer, f"{where}: another transfer")
         require(minor(told["amount"]) == change, f"{where}: another amount")
         require(minor(told["balance"]) == after, f"{where}: another balance")
-        require((int(told["record"]), told["recordHash"]) == (record, chain), f"{where}: another record")
+        require((whole(told["record"], 0), told["recordHash"]) == (record, chain), f"{where}: another record")
+        require(uuid.UUID(told["counterpartyID"]) == other, f"{where}: another other side")
         require(digest(told["description"]) == memo, f"{where}: another description")
     came = sum(change for _, _, change, *_ in within if change > 0)
     require(minor(statement["paidIn"]) == came, "the sum of what came is another one")

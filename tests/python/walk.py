@@ -190,10 +190,10 @@ class Walk:
     def post_login(self):
         """POST /login"""
         body = {"email": "test@gmail.com", "password": PASSWORD}
-        # The next time as the first time.
-        for which in ("first", "second"):
+        # The first time as the document shows it; the next time it is also told when and from where the one before was.
+        for which, more in (("first", {}), ("second", {"lastLoginIP": IP, "lastLoginDate": TIME})):
             answer = self.nobody.post_login(**body)
-            self.same(f"body of the {which} login", {"data": {"token": TEXT}}, answer)
+            self.same(f"body of the {which} login", {"data": {"token": TEXT, **more}}, answer)
             user = self.nobody.with_token(answer["data"]["token"]).get_user()["data"]
             self.token("data.token", answer["data"]["token"], user["id"])
             self.same("email of the user", "test@gmail.com", user["email"])

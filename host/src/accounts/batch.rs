@@ -42,7 +42,7 @@ impl Sender {
             Sender::Operator => Act::by_nobody(Action::TransfersSent),
             Sender::Member(_) => return None,
         };
-        Some(Arc::new(act.as_administrator().saying(format!("{count} at once")).beside()))
+        Some(Arc::new(act.as_administrator().saying(format!("{count} sent")).beside()))
     }
 }
 

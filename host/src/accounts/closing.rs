@@ -41,8 +41,18 @@ pub async fn delete_entity(posting: &Posting, ledger: &Ledger, entity: &Entity, 
         let act = Act::by(by, Done::EntityDeleted).as_administrator().to(entity.id);
         companions.push(act.saying(entity.account_number.as_str()).statement());
         match posting.submit_one(ledger.id, Group::of(close, "").with(companions)).await? {
-            // A request holds nothing, so one may have come in between.
-            Ok(_) => return cancel_waiting(posting, ledger, entity).await,
+            // A request holds nothing, so one may have come in between. The entity is gone, whatever becomes of that.
+            Ok(_) => {
+                if let Err(error) = cancel_waiting(posting, ledger, entity).await {
+                    tracing::warn!(
+                        error = &error as &dyn std::error::Error,
+                        "what waits for an entity that has left is left to wait"
+                    );
+                }
+                return Ok(());
+            }
+            // Another administrator was faster.
+            Err(Rejection::AccountClosed) => return Ok(()),
             Err(Rejection::BalanceNotZero { .. }) => return Err(ClosingError::BalanceNotZero),
             Err(_) => {}
         }
@@ -77,18 +87,15 @@ async fn require_zero(posting: &Posting, entity: &Entity) -> Result<(), ClosingE
 }
 
 async fn cancel_waiting(posting: &Posting, ledger: &Ledger, entity: &Entity) -> Result<(), ClosingError> {
-    loop {
+    for _ in 0..TRIES {
         let waiting = super::pending(posting.db(), entity.ledger, entity.account).await.map_err(PostingError::from)?;
         if waiting.is_empty() {
             return Ok(());
         }
-        let mut progress = false;
         for record in &waiting {
             // What was answered meanwhile waits no longer either.
-            progress |= cancel(posting, ledger, record, Done::TransferStopped, GONE).await?.is_ok();
-        }
-        if !progress {
-            return Err(ClosingError::Busy);
+            let _ = cancel(posting, ledger, record, Done::TransferStopped, GONE).await?;
         }
     }
+    Err(ClosingError::Busy)
 }

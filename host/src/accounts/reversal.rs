@@ -5,7 +5,7 @@
 //! reason. A transfer is taken back at most once: the row that links the two is its own lock.
 
 use super::history::{TransferRecord, TransferStatus, transfer};
-use super::proposals::{UNKNOWN, begin, beside};
+use super::proposals::{UNKNOWN, begin, beside, cancel};
 use crate::audit::{Act, Action as Done};
 use crate::mail::Mail;
 use crate::posting::{Entry, Group, Ledger, Posting, PostingError};
@@ -83,6 +83,9 @@ pub async fn reverse(
     if first.status != TransferStatus::Completed {
         return Err(ReversalError::NotCompleted);
     }
+    if kind == TransferKind::Immediate {
+        cancel_proposed(db, posting, ledger, of).await?;
+    }
     let create = begin(kind, first.payee, first.payer, first.amount, key);
     let link = Statement {
         sql: "insert into reversal (ledger_id, reverses, transfer_id) values ($1, $2, $3)",
@@ -111,6 +114,21 @@ pub async fn reverse(
         Err(rejection) => return Err(ReversalError::Rejected(rejection)),
     };
     Ok((transfer(db, ledger.id, id).await?.ok_or(ReversalError::NotFound)?, repeated))
+}
+
+/// Cancels what a member has proposed to the same end and nobody has answered: an administrator does not wait for it.
+async fn cancel_proposed(db: &Db, posting: &Posting, ledger: &Ledger, of: TransferId) -> Result<(), ReversalError> {
+    let Some(link) = links(db, ledger.id, [of]).await?.remove(&of) else { return Ok(()) };
+    let Some(proposed) = link.reversed_by else { return Ok(()) };
+    match transfer(db, ledger.id, proposed).await? {
+        Some(record) if record.status == TransferStatus::Initiated => {
+            let reason = "An administrator has reversed the transfer.";
+            // If it was answered meanwhile, there is nothing to be done here.
+            let _ = cancel(posting, ledger, &record, Done::TransferStopped, reason).await?;
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// How the reversal begins: the one who was paid offers to pay back, the one who paid asks to be paid back.

@@ -40,5 +40,7 @@ pub(super) async fn tell(State(proxies): State<Proxies>, mut request: Request, n
 
 /// The parts of a list that may be spread over several headers.
 fn values<'h>(headers: &'h HeaderMap, name: &str) -> impl DoubleEndedIterator<Item = &'h str> {
-    headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(','))
+    // Byte by byte: what a client put before its proxy's part must not make that unreadable.
+    let parts = headers.get_all(name).into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    parts.map(|part| std::str::from_utf8(part).unwrap_or_default())
 }

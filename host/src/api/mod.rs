@@ -73,8 +73,8 @@ fn span(request: &Request, traced: bool) -> Span {
     let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok()).unwrap_or_default();
     let (method, route) = (request.method(), request.extensions().get::<MatchedPath>());
     let route = route.map_or("none", MatchedPath::as_str);
-    // A path that has a secret is not logged.
-    let path = if route.contains("{token}") { route } else { request.uri().path() };
+    // A path that has a secret is not logged, nor one that nobody knows: it may be the same with a slip of the pen.
+    let path = if route == "none" || route.contains("{token}") { route } else { request.uri().path() };
     if !traced {
         return tracing::info_span!("request", %method, path, id);
     }

@@ -27,6 +27,9 @@ const REFUSED_TIMEOUT: Duration = Duration::from_secs(5);
 /// The pause after the system refused a connection for want of descriptors or memory.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// Bytes of a head, and of a piece of a body: what a connection may keep in memory.
+const BUFFER_MAX: usize = 64 << 10;
+
 /// How connections are kept.
 #[derive(Clone, Copy, Debug)]
 pub struct Connections {
@@ -84,7 +87,7 @@ async fn keep(
         router.clone().oneshot(request.map(Body::new))
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(keep_alive);
+    http.timer(TokioTimer::new()).header_read_timeout(keep_alive).max_buf_size(BUFFER_MAX);
     // What goes wrong with a connection is the client's affair, and it is gone.
     let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
 }

@@ -45,7 +45,7 @@ pub enum Action {
     TransferExpired,
     /// An administrator moved money at once.
     TransferMade,
-    /// Many transfers were sent at once: logged before they are posted.
+    /// Many transfers were sent at once, and some of them happened.
     TransfersSent,
     /// One side of a completed transfer proposed to take it back.
     ReversalProposed,

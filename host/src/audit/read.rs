@@ -1,8 +1,8 @@
 //! Pages of the action log, the newest act first.
 
 use super::{Action, Category};
-use crate::identity::email_key;
-use crate::store::{Db, Error, Row, Value};
+use crate::identity::{KEY_WAS, email_key};
+use crate::store::{Db, Error, Row};
 use crate::system_clock;
 use std::time::Duration;
 
@@ -47,11 +47,12 @@ pub struct LoggedAct {
 /// How far the time in an id and the time of an act may lie apart: an id is made before its act waits for its turn.
 const APART: Duration = Duration::from_secs(86_400);
 
-/// $1 a person or null, $2 the address of a stranger or null, $3 a category, $4 actions between commas, $5 a text, $6 and $7 a period, $8 and
+/// $1 and $2 the key of an address or null, $3 a category, $4 actions between commas, $5 a text, $6 and $7 a period, $8 and
 /// $9 the ids between which the acts of that period are.
-const WHERE: &str = " where ($2 is null or a.person_id = $1 or a.email_key = $2) and ($3 is null or a.category = $3)
+const WHERE: &str = const_format::formatcp!(" where ($1 is null or a.email_key = $1 or a.person_id in (
+        select k.person_id from person k where k.email_key = $1 or (k.deleted_at is not null and substr(k.email_key, {KEY_WAS}) = $2))) and ($3 is null or a.category = $3)
    and ($4 is null or replace($4, ',' || a.action || ',', '') <> $4) and ($5 is null or replace(a.detail, $5, '') <> a.detail)
-   and a.at >= $6 and a.at < $7 and a.act_id between $8 and $9";
+   and a.at >= $6 and a.at < $7 and a.act_id between $8 and $9");
 const COUNT: &str = const_format::concatcp!("select count(*) as n from act a", WHERE);
 const PAGE: &str = const_format::concatcp!(
     "select a.act_id, a.at, a.category, a.person_id, coalesce(p.email, a.email_key, '') as email, a.action, a.subject_id, a.detail
@@ -66,17 +67,10 @@ const PAGE: &str = const_format::concatcp!(
 /// When the database fails.
 pub async fn page(db: &Db, filter: &ActFilter, offset: i64, limit: i64) -> Result<(Vec<LoggedAct>, i64), Error> {
     let key = filter.email.as_deref().map(email_key);
-    let known = "select person_id from person where email_key = $1";
-    let person = match &key {
-        Some(key) => {
-            db.fetch_optional(known, vec![key.as_str().into()]).await?.map(|row| row.id("person_id")).transpose()?
-        }
-        None => None,
-    };
     let actions = filter.actions.iter().map(|action| format!(",{},", action.word())).reduce(|all, word| all + &word);
     let (from, to) = (filter.from.unwrap_or(0), filter.to.unwrap_or(i64::MAX));
     let values = vec![
-        Value::Id(person),
+        key.clone().into(),
         key.into(),
         filter.category.map(|category| category.word().to_owned()).into(),
         actions.into(),

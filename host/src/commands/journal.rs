@@ -10,7 +10,7 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 /// Records read at a time.
-const RECORDS: i64 = 256;
+const RECORDS: i64 = 16;
 
 pub(crate) async fn journal(config: &Config) -> anyhow::Result<ExitCode> {
     let db = Db::open_existing(&config.database_url).await.context("there is no journal to print (DATABASE_URL)")?;

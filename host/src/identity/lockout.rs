@@ -72,6 +72,13 @@ impl Failures {
         Ok(attempts.map(|attempts| Attempt { is_last: attempts >= most, _turn: turn }))
     }
 
+    /// Gives an attempt back that could not be judged.
+    pub(super) async fn give_back(&self, db: &Db, email: &str) {
+        let sql = "update login_failure set attempts = attempts - 1 where email_digest = $1 and attempts > 0";
+        // What kept it from being judged may keep this from being written; then it counts.
+        let _ = db.execute(sql, vec![digest(email).into()]).await;
+    }
+
     pub(super) const fn minutes(&self) -> u32 {
         self.lockout.minutes
     }

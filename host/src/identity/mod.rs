@@ -13,6 +13,7 @@ mod token; // the keys that sign them
 pub use language::Language;
 pub use lockout::{Lockout, cleared};
 pub use password::{PASSWORD_MAX, PASSWORD_MIN, PasswordFault, password_faults};
+pub(crate) use people::KEY_WAS;
 pub use people::{PeopleFilter, PersonChange};
 pub use reset::Reset;
 pub use session::{Door, Login, LoginRefused, Session};

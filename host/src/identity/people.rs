@@ -30,6 +30,13 @@ pub struct PeopleFilter {
     pub last_name: Option<String>,
 }
 
+/// What the key of a deleted person's address begins with; then comes their id, a space, and the key as it was. It has a space, so nobody's
+/// address is like it.
+const DELETED: &str = "deleted ";
+
+/// Where the key as it was begins in that of a deleted person, counted from 1.
+pub(crate) const KEY_WAS: usize = DELETED.len() + 36 + 2;
+
 const PERSON: &str =
     "select person_id, email, first_name, last_name, telephone, previous_login_at, previous_login_ip, language
  from person where deleted_at is null";
@@ -54,15 +61,23 @@ impl Identity {
         ]);
         let sql = "update person set email = coalesce($2, email), email_key = coalesce($3, email_key), first_name = coalesce($4, first_name),
                           last_name = coalesce($5, last_name), telephone = coalesce($6, telephone), language = coalesce($7, language)
-                   where person_id = $1";
-        let key = email.as_deref().map(email_key);
+                   where person_id = $1 and deleted_at is null";
+        let (key, moved) = (email.as_deref().map(email_key), email.is_some());
         let language = language.map(|language| language.code().to_owned());
         let values: [Option<String>; 6] = [email, key, first_name, last_name, telephone, language];
         let values = [id.into()].into_iter().chain(values.map(Value::from)).collect();
-        match tx.execute(sql, values).await {
+        let changed = match tx.execute(sql, values).await {
             Err(error) if error.violates(EMAIL_TAKEN) => return Ok(false),
             changed => changed?,
         };
+        // Deleted meanwhile.
+        if changed == 0 {
+            return Ok(true);
+        }
+        if moved {
+            // What was mailed to the old address is void: it may be somebody else's by now.
+            tx.execute("delete from password_reset where person_id = $1", vec![id.into()]).await?;
+        }
         act.saying(detail).write(&mut tx).await?;
         tx.commit().await?;
         Ok(true)
@@ -128,24 +143,26 @@ impl Identity {
     /// When the database fails.
     pub async fn remove(&self, person: u128, by: u128) -> Result<(), Error> {
         let now = system_clock().0;
-        let gone = format!("deleted {}", crate::id_text(person));
         let statements = [
             Statement {
-                sql: "update person set deleted_at = $2, email_key = $3, password_hash = '', first_name = '', last_name = '', telephone = ''
+                sql: "update person set deleted_at = $2, email_key = $3 || email_key, password_hash = '', first_name = '', last_name = '', telephone = ''
                       where person_id = $1 and deleted_at is null",
-                values: vec![person.into(), now.into(), gone.into()],
+                values: vec![person.into(), now.into(), format!("{DELETED}{} ", crate::id_text(person)).into()],
             },
             Statement {
                 sql: "update session set revoked_at = $2 where person_id = $1 and revoked_at is null",
                 values: vec![person.into(), now.into()],
             },
             Statement { sql: "delete from password_reset where person_id = $1", values: vec![person.into()] },
-            Act::by(by, Action::UserDeleted).as_administrator().to(person).statement(),
         ];
         let mut tx = self.db.begin().await?;
-        for Statement { sql, values } in statements {
-            tx.execute(sql, values).await?;
+        for (place, Statement { sql, values }) in statements.into_iter().enumerate() {
+            if tx.execute(sql, values).await? == 0 && place == 0 {
+                // Another administrator was faster.
+                return Ok(());
+            }
         }
+        Act::by(by, Action::UserDeleted).as_administrator().to(person).write(&mut tx).await?;
         tx.commit().await
     }
 }

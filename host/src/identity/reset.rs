@@ -6,6 +6,7 @@ use crate::store::{Error, Statement};
 use crate::system_clock;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
+use std::time::Duration;
 
 /// Whom a reset was made out to.
 #[derive(Clone, PartialEq, Eq)]
@@ -27,7 +28,8 @@ impl Door {
 impl Identity {
     /// A token for whoever logs in with this address at this door; none when nobody does. `mail` is the request that it answers, and
     /// grows with time: the tokens of earlier ones are void from now on, and when a later one was answered already, or this one's token was
-    /// used, there is none either.
+    /// used, there is none either. Nor is there one so shortly after another that was not used: whoever asks in somebody else's name again and again
+    /// would keep them from ever using one.
     ///
     /// # Errors
     /// When the database fails.
@@ -37,12 +39,15 @@ impl Identity {
         address: &str,
         door: Door,
         expires_at: i64,
+        quiet: Duration,
     ) -> Result<Option<Reset>, Error> {
         let administrator = door.is_administrators();
-        let sql = "select person_id, email, language, administrator from person where email_key = $1";
+        let sql =
+            "select person_id, email, language, administrator from person where email_key = $1 and deleted_at is null";
         let row = self.db.fetch_optional(sql, vec![super::email_key(address).into()]).await?;
         let Some(row) = row else { return Ok(None) };
-        if administrator && !row.bool("administrator")? {
+        // An administrator's password opens their door: it is not changed by the members'.
+        if administrator != row.bool("administrator")? {
             return Ok(None);
         }
         let token = random_token();
@@ -50,7 +55,7 @@ impl Identity {
                    values ($1, $2, $3, $4, $5)
                    on conflict (person_id, administrator) do update
                    set mail_id = excluded.mail_id, token_hash = excluded.token_hash, expires_at = excluded.expires_at, used_at = null
-                   where password_reset.mail_id < excluded.mail_id
+                   where (password_reset.mail_id < excluded.mail_id and (password_reset.used_at is not null or password_reset.mail_id < $6))
                       or (password_reset.mail_id = excluded.mail_id and password_reset.used_at is null)";
         let values = vec![
             row.id("person_id")?.into(),
@@ -58,6 +63,7 @@ impl Identity {
             mail.into(),
             hash(&token).into(),
             expires_at.into(),
+            earlier(mail, quiet).into(),
         ];
         if self.db.execute(sql, values).await? == 0 {
             return Ok(None);
@@ -83,14 +89,18 @@ impl Identity {
         let password_hash = self.hasher.hash(password).await?;
         let mut tx = self.db.begin().await?;
         let now = system_clock().0;
+        // First the person: so does everybody who changes one, and nobody waits for each other.
+        let change = "update person set password_hash = $2 where deleted_at is null
+                      and person_id = (select person_id from password_reset where token_hash = $1)";
+        if tx.execute(change, vec![hash(token).into(), password_hash.into()]).await? == 0 {
+            return Ok(false);
+        }
         let sql = "update password_reset set used_at = $3
                    where token_hash = $1 and administrator = $2 and used_at is null and expires_at > $3
                    returning person_id, (select email from person p where p.person_id = password_reset.person_id) as email";
         let used = tx.fetch_optional(sql, vec![hash(token).into(), administrator.into(), now.into()]).await?;
         let Some(used) = used else { return Ok(false) };
         let person = used.id("person_id")?;
-        let change = "update person set password_hash = $2 where person_id = $1";
-        tx.execute(change, vec![person.into(), password_hash.into()]).await?;
         let sessions = "update session set revoked_at = $2 where person_id = $1 and revoked_at is null";
         tx.execute(sessions, vec![person.into(), now.into()]).await?;
         let others = "delete from password_reset where person_id = $1 and token_hash <> $2";
@@ -111,6 +121,11 @@ impl Identity {
         let sql = "select person_id from person where administrator order by person_id";
         self.db.fetch_all(sql, vec![]).await?.iter().map(|row| row.id("person_id")).collect()
     }
+}
+
+/// The least id that is made so long before this one. Ids begin with the milliseconds of their time (RFC 9562, section 5.7).
+fn earlier(mail: u128, by: Duration) -> u128 {
+    (mail >> 80).saturating_sub(by.as_millis()) << 80
 }
 
 fn random_token() -> String {

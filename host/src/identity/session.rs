@@ -96,10 +96,28 @@ impl Identity {
         door: Door,
         address: &str,
     ) -> anyhow::Result<Result<Login, LoginRefused>> {
+        let (identity, email, address) = (self.clone(), email.to_owned(), address.to_owned());
+        // To its end, also when whoever asked has gone: an attempt that nobody judged would count as a failure.
+        let judged = tokio::spawn(async move { identity.judge(&email, password, door, &address).await });
+        judged.await?
+    }
+
+    async fn judge(
+        &self,
+        email: &str,
+        password: String,
+        door: Door,
+        address: &str,
+    ) -> anyhow::Result<Result<Login, LoginRefused>> {
         let locked = LoginRefused::Locked { minutes: self.failures.minutes() };
         let Some(attempt) = self.failures.attempt(&self.db, email).await? else { return Ok(Err(locked)) };
-        if let Some(login) = self.try_log_in(email, password, door, address).await? {
-            return Ok(Ok(login));
+        match self.try_log_in(email, password, door, address).await {
+            Ok(Some(login)) => return Ok(Ok(login)),
+            Ok(None) => {}
+            Err(error) => {
+                self.failures.give_back(&self.db, email).await;
+                return Err(error);
+            }
         }
         self.failures.tidy(&self.db).await;
         self.log_failure(email, door).await?;
@@ -203,22 +221,32 @@ impl Identity {
     }
 
     /// Gives somebody another password. Every session of theirs but this one ends, and every reset that was mailed is void: who changes a
-    /// password may do so because somebody else has come to know it.
+    /// password may do so because somebody else has come to know it. False: the session has ended meanwhile, or an administrator's password
+    /// was to be changed with a token that opens the members' door only.
     ///
     /// # Errors
     /// When the database or hashing fails.
-    pub async fn change_password(&self, session: Session, password: String) -> anyhow::Result<()> {
+    pub async fn change_password(&self, session: Session, password: String) -> anyhow::Result<bool> {
         let hash = self.hasher.hash(password).await?;
         let mut tx = self.db.begin().await?;
-        let change = "update person set password_hash = $2 where person_id = $1";
-        tx.execute(change, vec![session.person.into(), hash.into()]).await?;
+        let change = "update person set password_hash = $2 where person_id = $1 and deleted_at is null and ($3 or not administrator)";
+        let values = vec![session.person.into(), hash.into(), session.administrator.into()];
+        let changed = tx.execute(change, values).await? == 1;
+        // The token was good when the request began, which may take its time. Asked now that the row is held, and by a statement of its own,
+        // this is answered by what whoever held it before has done.
+        let standing = "select 1 as one from session where session_id = $1 and revoked_at is null and expires_at > $2";
+        let stands = tx.fetch_optional(standing, vec![session.id.into(), system_clock().0.into()]).await?.is_some();
+        if !changed || !stands {
+            return Ok(false);
+        }
         let others =
             "update session set revoked_at = $3 where person_id = $1 and session_id <> $2 and revoked_at is null";
         tx.execute(others, vec![session.person.into(), session.id.into(), system_clock().0.into()]).await?;
         let resets = "delete from password_reset where person_id = $1";
         tx.execute(resets, vec![session.person.into()]).await?;
         Act::by(session.person, Action::PasswordChanged).at(session.door()).write(&mut tx).await?;
-        Ok(tx.commit().await?)
+        tx.commit().await?;
+        Ok(true)
     }
 
     /// Ends a session: its token is dead at once, on every host.

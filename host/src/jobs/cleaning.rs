@@ -22,23 +22,15 @@ pub(super) async fn run(db: &Db, turn: &Turn) -> Result<(), Error> {
     let now = system_clock().0;
     for sql in STEPS {
         while db.execute(sql, vec![(now - DAY).into(), BATCH.into()]).await? > 0 {
-            if !kept(db, turn).await? {
+            if !turn.stay(db).await? {
                 return Ok(());
             }
         }
     }
     while mail::forget_failed(db, now - FAILED_KEPT, BATCH).await? > 0 {
-        if !kept(db, turn).await? {
+        if !turn.stay(db).await? {
             return Ok(());
         }
     }
     Ok(())
-}
-
-/// Says that it is still at it, and whether it is.
-async fn kept(db: &Db, turn: &Turn) -> Result<bool, Error> {
-    let mut tx = db.begin().await?;
-    let kept = turn.keep(&mut tx).await?;
-    tx.commit().await?;
-    Ok(kept)
 }

@@ -31,7 +31,8 @@ const MATCHES: &str = formatcp!(
         from entity own
         join entity_tag mine on mine.entity_id = own.entity_id
         left join digest told on told.entity_id = own.entity_id
-        join entity_tag theirs on theirs.name = mine.name and theirs.kind <> mine.kind and theirs.entity_id <> mine.entity_id
+        join entity_tag theirs on theirs.name = mine.name and theirs.kind = case mine.kind when 'offer' then 'want' else 'offer' end
+             and theirs.listed = true and theirs.entity_id <> mine.entity_id
              and theirs.added_at > coalesce(told.told_until, -1) and theirs.added_at <= $3
         join entity other on other.entity_id = theirs.entity_id
         where own.entity_id >= $1 and own.entity_id <= $2 and own.daily_match_email and own.status in {ADMITTED}

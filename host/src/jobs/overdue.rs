@@ -13,7 +13,7 @@ pub(super) async fn run(posting: &Posting, ledger: &Ledger, days: u32) -> Result
     if days == 0 {
         return Ok(());
     }
-    let before = Timestamp(system_clock().0 - i64::from(days) * DAY);
+    let before = Timestamp(system_clock().0.saturating_sub(i64::from(days).saturating_mul(DAY)));
     let cancelled = accounts::cancel_overdue(posting, ledger, before).await;
     // The ledger may be busy, or another host may have it: what is left is left for the next hour.
     match cancelled {

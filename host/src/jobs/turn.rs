@@ -72,6 +72,14 @@ impl Turn {
         Ok(tx.execute(sql, values).await? == 1)
     }
 
+    /// Says that it is still at it, between two transactions; false when another host has taken over.
+    pub(super) async fn stay(&self, db: &Db) -> Result<bool, Error> {
+        let mut tx = db.begin().await?;
+        let kept = self.keep(&mut tx).await?;
+        tx.commit().await?;
+        Ok(kept)
+    }
+
     /// It is done until the next time.
     pub(super) async fn end(self, db: &Db) -> Result<(), Error> {
         let now = system_clock().0;

@@ -16,6 +16,9 @@ use ledger_core::{AccountId, TransferId, Unit};
 use lettre::Address;
 use std::collections::HashMap;
 
+/// For how long after one reset nobody is mailed another that did not use it.
+const RESET_QUIET_SECONDS: u32 = 120;
+
 /// What reading needs.
 pub(super) struct Reader {
     pub(super) db: Db,
@@ -84,6 +87,10 @@ impl Reader {
                 (reached, worded)
             }
         };
+        // Whoever it was for has left.
+        if reached.email.is_empty() {
+            return Err(Stop::End(End::Done));
+        }
         // What is in the row is kept with its reason; the address itself is where it belongs.
         let Some(to) = address(&reached.email) else {
             return failed("the address is not one that mail can be sent to");
@@ -235,7 +242,8 @@ impl Reader {
         };
         let life = self.settings.reset_life;
         let expires_at = system_clock().0.saturating_add(i64::try_from(life.as_micros()).unwrap_or(i64::MAX));
-        let Some(reset) = self.identity.issue_reset(mail.id, login, door, expires_at).await? else {
+        let quiet = self.settings.pace.seconds(RESET_QUIET_SECONDS);
+        let Some(reset) = self.identity.issue_reset(mail.id, login, door, expires_at, quiet).await? else {
             return Err(Stop::End(End::Done));
         };
         let told = Told::PasswordReset {

@@ -101,7 +101,7 @@ pub(super) fn list_statements(db: &Db, entity: u128, change: &Change, held: &[He
             statements.push(Statement {
                 sql: formatcp!(
                     "insert into entity_tag (entity_id, kind, place, name, added_at, listed)
-                     select $1, $2, $3, $4, $5, status in {LISTED} from entity where entity_id = $1"
+                     select $1, $2, $3, $4, $5, status in {LISTED} from entity where entity_id = $1 and deleted_at is null"
                 ),
                 values: vec![
                     entity.into(),
@@ -149,7 +149,7 @@ pub(super) async fn update_statements(db: &Db, entity: u128, change: &Change) ->
                 daily_match_email = case when $17 is null then daily_match_email else $17 = 1 end,
                 name_key = case when name_key is null then null else coalesce($18, name_key) end, email_key = coalesce($19, email_key), city_key = coalesce($20, city_key),
                 region_key = coalesce($21, region_key), country_key = coalesce($22, country_key)
-              where entity_id = $1",
+              where entity_id = $1 and deleted_at is null",
         values: vec![
             entity.into(),
             name.into(),

@@ -1,6 +1,6 @@
 //! Tags: the words for what an entity offers and wants. What they are searched by is in `directory`.
 
-use crate::directory::is_joined;
+use crate::directory::{fold, is_joined};
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
@@ -29,7 +29,9 @@ pub fn tag_name(typed: &str) -> String {
     let words: String = composed.to_lowercase().nfc().map(kept).collect();
     // A mark belongs to the letter before it.
     let words = words.split_whitespace().map(|word| word.trim_start_matches(is_combining_mark));
-    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-")
+    let name = words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join("-");
+    // Signs that count as letters and mean nothing without others: nobody could find them.
+    if fold(&name).is_empty() { String::new() } else { name }
 }
 
 #[cfg(test)]
@@ -46,6 +48,8 @@ mod tests {
             "ሻይ ቤት",
             "café",
             "--",
+            "\u{fe7a}",
+            "\u{37a}",
         ];
         let names = tag_names(&typed.map(String::from));
         assert_eq!(names, ["a-1-unique-tag", "the-changed-tag", "3d-printing", "café", "ሻይ-ቤት"]);

@@ -17,6 +17,9 @@ use ledger_core::{AccountId, Amount, LedgerId, Unit};
 /// Lines of a statement: more than anybody reads, and some megabytes in memory.
 pub const LINES_MAX: i64 = 10_000;
 
+/// How often a statement is begun anew because its account moved meanwhile.
+const TRIES: usize = 20;
+
 /// A statement.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Statement {
@@ -70,16 +73,27 @@ pub async fn statement(
     period: Period,
 ) -> Result<Option<Statement>, Error> {
     let account = entity.account;
-    let told = accounts::statement(posting, ledger.id, account, period, 0, LINES_MAX).await?;
-    if told.total > LINES_MAX {
-        return Ok(None);
-    }
+    // The head must be that of the movements: while more of them come in between, both are read again.
+    let mut tries = 0;
+    let (told, head) = loop {
+        let before = posting.extent(ledger.id, account).await?;
+        let told = accounts::statement(posting, ledger.id, account, period, 0, LINES_MAX).await?;
+        if told.total > LINES_MAX {
+            return Ok(None);
+        }
+        let head = posting::head(posting.db(), ledger.id).await?;
+        if posting.extent(ledger.id, account).await? == before {
+            break (told, head);
+        }
+        tries += 1;
+        if tries == TRIES {
+            return Err(Error::Unavailable("an account moves faster than it can be told".into()));
+        }
+    };
     let others: Vec<AccountId> = told.movements.iter().map(|movement| movement.counterparty).collect();
     let names = parties::names(posting.db(), &others).await?;
     let hashes =
         posting::hashes(posting.db(), ledger.id, told.movements.iter().map(|movement| movement.record)).await?;
-    // Last, so that it is the hash of everything above.
-    let head = posting::head(posting.db(), ledger.id).await?;
     let (mut paid_in, mut paid_out) = (Amount::ZERO, Amount::ZERO);
     let mut lines = Vec::with_capacity(told.movements.len());
     for movement in told.movements {

@@ -76,14 +76,38 @@ pub fn pdf(statement: &Statement) -> anyhow::Result<Vec<u8>> {
         let lines = page.iter().enumerate().chain([(LINES - 1, &footer)]);
         for (line, Row { pieces, bold }) in lines {
             for (column, text) in pieces {
-                let at = Point::from_xy(place(*column, COLUMN), place(line + 1, LINE));
-                surface.draw_text(at, fonts[usize::from(*bold)].clone(), SIZE, text, false, TextDirection::Auto);
+                for (offset, run, direction) in runs(text) {
+                    let at = Point::from_xy(place(column + offset, COLUMN), place(line + 1, LINE));
+                    surface.draw_text(at, fonts[usize::from(*bold)].clone(), SIZE, &run, false, direction);
+                }
             }
         }
         surface.finish();
         drawn.finish();
     }
     document.finish().map_err(|error| anyhow!("a statement could not be made into pages: {error:?}"))
+}
+
+/// A text in runs of one direction, and the columns where they begin: one letter that is read from the right must not turn the digits around it.
+fn runs(text: &str) -> Vec<(usize, String, TextDirection)> {
+    let mut runs: Vec<(usize, String, TextDirection)> = vec![];
+    for (column, char) in text.chars().enumerate() {
+        let right = is_from_the_right(char);
+        match runs.last_mut() {
+            Some((_, run, direction)) if (*direction == TextDirection::RightToLeft) == right => run.push(char),
+            _ => {
+                let direction = if right { TextDirection::RightToLeft } else { TextDirection::LeftToRight };
+                runs.push((column, char.to_string(), direction));
+            }
+        }
+    }
+    runs
+}
+
+/// Letters of the scripts that are written from the right (Unicode 16, the blocks from Hebrew to Arabic Extended-A, and the later ones).
+const fn is_from_the_right(char: char) -> bool {
+    matches!(char, '\u{590}'..='\u{8ff}' | '\u{fb1d}'..='\u{fdff}' | '\u{fe70}'..='\u{fefe}' | '\u{10800}'..='\u{10fff}' | '\u{1e800}'..='\u{1efff}')
+        && !matches!(char, '\u{660}'..='\u{669}' | '\u{6f0}'..='\u{6f9}' | '\u{7c0}'..='\u{7c9}')
 }
 
 /// From the edge of the page, in points.
@@ -116,6 +140,9 @@ fn movement(Statement { unit, .. }: &Statement, Line { movement, number, name, .
     let day = date(movement.at).chars().take(10).collect::<String>();
     let texts = wrapped(&format!("{number} {name}"), TEXT.1).into_iter().chain(wrapped(&movement.description, TEXT.1));
     let mut rows: Vec<Row> = texts.map(|text| Row::default().left(TEXT.0, text)).collect();
+    if rows.is_empty() {
+        rows.push(Row::default());
+    }
     let first = std::mem::take(&mut rows[0]).left(0, day).right(AMOUNT_END, unit.format_fixed(movement.change));
     rows[0] =
         first.right(BALANCE_END, unit.format_fixed(movement.balance)).right(RECORD_END, movement.record.to_string());
@@ -170,12 +197,18 @@ fn wrapped(text: &str, width: usize) -> Vec<String> {
 /// and joining).
 fn is_visible(char: &char) -> bool {
     !char.is_control()
-        && !matches!(*char, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
+        && !matches!(*char, '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' | '\u{ad}')
 }
 
 #[cfg(test)]
 mod tests {
-    use super::wrapped;
+    use super::{runs, wrapped};
+
+    #[test]
+    fn digits_stay_as_they_are_beside_letters_from_the_right() {
+        let runs: Vec<(usize, String)> = runs("12 שלום 34").into_iter().map(|(column, run, _)| (column, run)).collect();
+        assert_eq!(runs, [(0, "12 ".into()), (3, "שלום".into()), (7, " 34".into())]);
+    }
 
     #[test]
     fn texts_are_broken_between_words() {

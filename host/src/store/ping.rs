@@ -27,7 +27,12 @@ impl Db {
                 });
                 asked.await.map_err(|error| Error::Unavailable(error.into()))?
             }
-            Db::Postgres { .. } => self.fetch_all("select 1", vec![]).await.map(drop),
+            Db::Postgres { .. } => {
+                let sql = "select current_setting('transaction_read_only') = 'off' as writes";
+                let row = self.fetch_optional(sql, vec![]).await?;
+                let writes = row.map(|row| row.bool("writes")).transpose()?.unwrap_or_default();
+                if writes { Ok(()) } else { Err(Error::Unavailable("the database is read-only".into())) }
+            }
         }
     }
 }

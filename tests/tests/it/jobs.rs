@@ -303,7 +303,7 @@ async fn a_digest_reaches_everybody_and_lists_what_can_be_read(engine: Engine) {
         let (name, email) = (format!("member {place}"), format!("member{place}@example.org"));
         let values = vec![entity.into(), account.into(), number.into(), name.into(), email.into(), shop.into()];
         tx.execute(sql, values).await.unwrap();
-        let sql = "insert into entity_tag (entity_id, kind, place, name, added_at) values ($1, 'want', 0, 'all', $2)";
+        let sql = "insert into entity_tag (entity_id, kind, place, name, added_at, listed) values ($1, 'want', 0, 'all', $2, true)";
         // The last are the newest.
         let added_at = system_clock().0 - 60_000_000 + i64::try_from(place).unwrap();
         tx.execute(sql, vec![entity.into(), added_at.into()]).await.unwrap();

@@ -30,7 +30,7 @@ struct BalanceView {
 
 /// The balance in every unit; there is one for now.
 #[utoipa::path(get, path = "/balance", tag = REVIEW, security(("jwt" = [])), params(QueryingEntity),
-    responses((status = 200, body = Data<Vec<BalanceView>>)))]
+    responses((status = 200, description = "OK", body = Data<Vec<BalanceView>>)))]
 async fn read(
     State(app): State<App>,
     Member(session): Member,

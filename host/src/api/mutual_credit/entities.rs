@@ -24,7 +24,7 @@ pub(super) fn router() -> OpenApiRouter<App> {
 #[utoipa::path(
     get, path = "/entities", tag = FIND,
     security((), ("jwt" = [])),
-    params(("offers" = Option<String>, Query, description = "Goods and services offered, with commas between them", example = "pizza,pasta"), ("wants" = Option<String>, Query, description = "Goods and services wanted, with commas between them", example = "vegetables"), ("category" = Option<String>, Query, description = "Listed under this category"), ("tagged_since" = Option<String>, Query, description = "Only tags that were added since this date and time: RFC 3339, or seconds since 1970. Needs offers or wants"), ("name" = Option<String>, Query, description = "Full or partial name", example = "Alice's Restau"), ("favorites_only" = Option<String>, Query, description = "Only favorites of the querying entity", pattern = "^(true|false)?$"), ("querying_entity_id" = Option<Uuid>, Query, description = "The entity that asks: one's own, which needs a login"), Paging),
+    params(("offers" = Option<String>, Query, description = "Goods and services offered, with commas between them", example = "pizza,pasta"), ("wants" = Option<String>, Query, description = "Goods and services wanted, with commas between them", example = "vegetables"), ("category" = Option<String>, Query, description = "Listed under this category"), ("tagged_since" = Option<String>, Query, description = "Only tags that were added since this date and time: RFC 3339, or seconds since 1970. Needs offers or wants"), ("name" = Option<String>, Query, description = "Full or partial name", example = "Alice's Restau"), ("favorites_only" = Option<String>, Query, description = "Only favorites of the querying entity", pattern = "^(true|false)?$"), ("querying_entity_id" = Option<String>, Query, description = "The entity that asks: one's own, which needs a login"), Paging),
     responses((status = 200, description = "OK", body = List<PublicView>))
 )]
 async fn list(State(app): State<App>, visitor: Visitor, query: Query) -> Result<List<PublicView>, Problem> {
@@ -62,7 +62,7 @@ async fn list(State(app): State<App>, visitor: Visitor, query: Query) -> Result<
 #[utoipa::path(
     get, path = "/entities/{id}", tag = FIND,
     security((), ("jwt" = [])),
-    params(Id, ("querying_entity_id" = Option<Uuid>, Query, description = "The entity that asks: one's own, which needs a login")),
+    params(Id, ("querying_entity_id" = Option<String>, Query, description = "The entity that asks: one's own, which needs a login")),
     responses((status = 200, description = "OK", body = Data<PublicView>))
 )]
 async fn read(

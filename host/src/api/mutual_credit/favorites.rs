@@ -44,22 +44,20 @@ const UNKNOWN: &str = "favoriteEntityID is incorrect.";
 )]
 async fn set(State(app): State<App>, Member(session): Member, Body(request): Body<Request>) -> Result<(), Problem> {
     let mut faults = Faults::default();
-    let add_to = request.add_to.as_deref().and_then(id);
+    let add_to = faults.required("addToEntityID", request.add_to);
+    let favorite = faults.required("favoriteEntityID", request.favorite);
+    let is_favorite = faults.required("isFavorite", request.is_favorite).unwrap_or_default();
+    faults.check()?;
+    let (add_to, favorite) = (add_to.as_deref().and_then(id), favorite.as_deref().and_then(id));
     if add_to.is_none() {
         faults.add("addToEntityID is incorrect.");
     }
-    let favorite = request.favorite.as_deref().and_then(id);
     if favorite.is_none() {
         faults.add(UNKNOWN);
-    }
-    if request.is_favorite.is_none() {
-        faults.add("Favorite must be specified.");
     }
     faults.check()?;
     let entity = own(&app, session, add_to).await?;
     let favorite = favorite.unwrap_or_default();
-    let set =
-        directory::set_favorite(&app.db, entity.id, favorite, request.is_favorite.unwrap_or_default(), session.person)
-            .await?;
+    let set = directory::set_favorite(&app.db, entity.id, favorite, is_favorite, session.person).await?;
     if set { Ok(()) } else { Err(Problem::invalid(UNKNOWN)) }
 }

@@ -115,12 +115,14 @@ impl PartialSchema for GovernedFields {
     fn schema() -> RefOr<Schema> {
         let mut schema = EntityFields::schema();
         if let RefOr::T(Schema::Object(fields)) = &mut schema {
-            let text = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::String));
-            let statuses = EntityStatus::ALL.map(EntityStatus::word);
-            let categories = ArrayBuilder::new().items(text().build());
-            let limit = || ObjectBuilder::new().schema_type(SchemaType::Type(Type::Number)).minimum(Some(0)).build();
+            let or_null = |of| SchemaType::from_iter([of, Type::Null]);
+            let statuses = EntityStatus::ALL.iter().map(|status| json!(status.word())).chain([json!(null)]);
+            let status = ObjectBuilder::new().schema_type(or_null(Type::String)).enum_values(Some(statuses));
+            let category = ObjectBuilder::new().schema_type(SchemaType::Type(Type::String)).build();
+            let categories = ArrayBuilder::new().schema_type(or_null(Type::Array)).items(category);
+            let limit = || ObjectBuilder::new().schema_type(or_null(Type::Number)).minimum(Some(0)).build();
             for (name, field) in [
-                ("status", Schema::Object(text().enum_values(Some(statuses)).build())),
+                ("status", Schema::Object(status.build())),
                 ("categories", Schema::Array(categories.build())),
                 ("maxPositiveBalance", Schema::Object(limit())),
                 ("maxNegativeBalance", Schema::Object(limit())),

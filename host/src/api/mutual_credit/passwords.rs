@@ -6,6 +6,7 @@ use super::openapi::{ADMINISTRATION, MANAGE};
 use super::problem::Problem;
 use crate::app::App;
 use crate::audit::{Act, Action};
+use crate::error::Error;
 use crate::identity::{Door, Session};
 use crate::mail::{self, Mail};
 use axum::extract::{FromRequestParts, Path, State};
@@ -57,7 +58,8 @@ async fn change_as_administrator(
 }
 
 async fn change_to(app: &App, session: Session, request: Request) -> Result<(), Problem> {
-    Ok(app.identity.change_password(session, password(request)?).await?)
+    let changed = app.identity.change_password(session, password(request)?).await?;
+    if changed { Ok(()) } else { Err(Error::Unauthenticated.into()) }
 }
 
 fn password(request: Request) -> Result<String, Problem> {

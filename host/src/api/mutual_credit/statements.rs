@@ -10,22 +10,27 @@ use super::user_entities::own;
 use super::writing::{date, number};
 use crate::accounts::Period;
 use crate::app::App;
+use crate::error::Error;
 use crate::parties::{self, Entity};
 use crate::posting::hash_text;
 use crate::statements::{self, LINES_MAX, Line, Statement};
 use crate::{id_text, system_clock};
+use axum::Extension;
 use axum::extract::State;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use ledger_core::{Timestamp, Unit};
 use serde::Serialize;
 use serde_json::value::RawValue;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn router() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(read_own)).routes(routes!(read))
+    let room = Room(Arc::new(Semaphore::new(AT_ONCE)));
+    OpenApiRouter::new().routes(routes!(read_own)).routes(routes!(read)).layer(Extension(room))
 }
 
 #[derive(Serialize, ToSchema)]
@@ -62,6 +67,10 @@ struct MovementView {
     transfer_id: String,
     account_number: String,
     entity_name: String,
+    /// The other side's account, as the journal names it.
+    #[serde(rename = "counterpartyID")]
+    #[schema(format = Uuid)]
+    counterparty_id: String,
     description: String,
     /// Below zero for what went.
     #[schema(value_type = f64)]
@@ -88,6 +97,13 @@ struct JournalView {
     hash: String,
 }
 
+/// Statements that are made at the same time: each may have thousands of lines, and others want to be served.
+const AT_ONCE: usize = 4;
+
+/// Room for statements in memory.
+#[derive(Clone)]
+struct Room(Arc<Semaphore>);
+
 /// In which form.
 #[derive(Clone, Copy)]
 enum Form {
@@ -106,12 +122,13 @@ enum Form {
 )]
 async fn read_own(
     State(app): State<App>,
+    Extension(room): Extension<Room>,
     Member(session): Member,
     PathId(id): PathId,
     query: Query,
 ) -> Result<Response, Problem> {
     let entity = own(&app, session, id).await?;
-    answer(&app, &entity, &query).await
+    answer(&app, room, &entity, &query).await
 }
 
 /// The same of any entity.
@@ -123,6 +140,7 @@ async fn read_own(
 )]
 async fn read(
     State(app): State<App>,
+    Extension(room): Extension<Room>,
     _administrator: Administrator,
     PathId(id): PathId,
     query: Query,
@@ -132,10 +150,10 @@ async fn read(
         None => None,
     };
     let entity = entity.ok_or_else(|| Problem::invalid("Please enter valid entity id."))?;
-    answer(&app, &entity, &query).await
+    answer(&app, room, &entity, &query).await
 }
 
-async fn answer(app: &App, entity: &Entity, query: &Query) -> Result<Response, Problem> {
+async fn answer(app: &App, room: Room, entity: &Entity, query: &Query) -> Result<Response, Problem> {
     let mut faults = Faults::default();
     let from = Timestamp(faults.moment(query, "date_from").unwrap_or(0));
     let to = faults.moment(query, "date_to").map_or_else(system_clock, Timestamp);
@@ -152,6 +170,8 @@ async fn answer(app: &App, entity: &Entity, query: &Query) -> Result<Response, P
         faults.add("date_to cannot be before date_from.");
     }
     faults.check()?;
+    // Kept by the work, and not by who waits for it.
+    let Ok(room) = room.0.try_acquire_owned() else { return Err(Error::Unavailable.into()) };
     let statement = statements::statement(&app.posting, &app.ledger, entity, Period { from, to }).await?;
     let statement = statement.ok_or_else(|| {
         Problem::invalid(format!("A statement has at most {LINES_MAX} movements: please ask for a shorter period."))
@@ -161,7 +181,11 @@ async fn answer(app: &App, entity: &Entity, query: &Query) -> Result<Response, P
         Form::Csv => file(&statement, "csv", "text/csv; charset=utf-8", statements::csv(&statement)),
         Form::Pdf => {
             // Thousands of lines take a moment, in which others are to be served.
-            let made = tokio::task::spawn_blocking(move || statements::pdf(&statement).map(|pages| (statement, pages)));
+            let made = tokio::task::spawn_blocking(move || {
+                let pages = statements::pdf(&statement);
+                drop(room);
+                pages.map(|pages| (statement, pages))
+            });
             let (statement, pages) = made.await.map_err(anyhow::Error::from)??;
             file(&statement, "pdf", "application/pdf", pages)
         }
@@ -204,6 +228,7 @@ fn movement(line: Line, unit: &Unit) -> MovementView {
         transfer_id: id_text(moved.transfer.0),
         account_number: line.number,
         entity_name: line.name,
+        counterparty_id: id_text(moved.counterparty.0),
         description: moved.description,
         amount: number(moved.change, unit),
         balance: number(moved.balance, unit),

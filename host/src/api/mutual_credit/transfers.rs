@@ -221,14 +221,13 @@ async fn list(State(app): State<App>, Member(session): Member, query: Query) -> 
         Some("initiated") => Some(Listing::Only(TransferStatus::Initiated)),
         Some("completed") => Some(Listing::Only(TransferStatus::Completed)),
         Some("cancelled") => Some(Listing::Only(TransferStatus::Cancelled)),
-        _ => {
+        Some(_) => {
             faults.add("Please specify valid status.");
             None
         }
+        None => faults.required("status", None),
     };
-    if query.get("querying_entity_id").is_none() {
-        faults.add("Please specify the querying_entity_id.");
-    }
+    faults.required("querying_entity_id", query.get("querying_entity_id"));
     faults.check()?;
     let page = query.page()?;
     let entity = own(&app, session, query.get("querying_entity_id").and_then(id)).await?;

@@ -76,10 +76,10 @@ async fn refusals(network: &Network) {
     let unknown = uuid::Uuid::now_v7().to_string();
     for (add_to, favorite, is, message) in [
         (json!("x"), json!(bob), json!(true), "addToEntityID is incorrect."),
-        (Value::Null, json!(bob), json!(true), "addToEntityID is incorrect."),
+        (Value::Null, json!(bob), json!(true), "addToEntityID parameter is missing."),
         (json!(entity), json!("5e53e2e34b7e2bd4030e72ce"), json!(true), UNKNOWN),
-        (json!(entity), Value::Null, json!(true), UNKNOWN),
-        (json!(entity), json!(bob), Value::Null, "Favorite must be specified."),
+        (json!(entity), Value::Null, json!(true), "favoriteEntityID parameter is missing."),
+        (json!(entity), json!(bob), Value::Null, "isFavorite parameter is missing."),
         (json!(entity), json!(unknown), json!(true), UNKNOWN),
         (json!(entity), json!(unknown), json!(false), UNKNOWN),
         // Who cannot be found cannot be told by whether they can be a favorite.
