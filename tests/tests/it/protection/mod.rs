@@ -1,5 +1,6 @@
 //! What keeps a server up, and guessers out.
 
+mod ended; // what a session may no longer do
 mod rates; // how many requests one client may send
 mod lockout; // how often one may guess
 mod browsers; // what pages may do
