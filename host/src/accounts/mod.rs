@@ -6,6 +6,7 @@ mod chain; // walking along an account's past
 mod history; // pages of it
 mod statement; // balances at an instant, and what moved in between
 mod proposals; // propose, accept, reject, cancel
+mod standing; // which accounts have so much
 mod closing; // taking entities and people away
 mod overdue; // proposals that nobody answers
 mod reversal; // taking back what is completed
@@ -24,6 +25,7 @@ pub use proposals::{
     Answer, Direction, Immediate, Proposal, ProposalError, Reply, act, preview, propose, transfer_at_once,
 };
 pub use reversal::{Links, Reversal, ReversalError, links, reverse};
+pub use standing::{Least, standing};
 pub use statement::{Movement, Period, Statement, balance_at, statement};
 
 use crate::posting::Posting;

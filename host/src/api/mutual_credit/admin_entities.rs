@@ -1,13 +1,13 @@
 //! `/admin/entities`: reading and admitting entities, and setting their limits, over `parties`.
 
-use super::envelope::{Data, List};
+use super::envelope::{Data, List, Page};
 use super::extract::{Administrator, Body, PathId, Query};
 use super::fields::{EntityFields, Faults};
 use super::filters::Tagged;
 use super::openapi::{ADMINISTRATION, GovernedFields, Id, Paging};
 use super::problem::{Problem, Stage};
 use super::views::AdminView;
-use crate::accounts::{self, ClosingError};
+use crate::accounts::{self, ClosingError, Least};
 use crate::app::App;
 use crate::directory::{self, RegisterFilter};
 use crate::error::Error;
@@ -20,24 +20,29 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read, update, delete))
 }
 
-/// Filters that the document has and this list does not: whoever uses one must not be given everybody.
-const NOT_BUILT: [&str; 3] = ["balance", "max_pos_bal", "max_neg_bal"];
+/// Entities that are looked at together when their accounts decide.
+const TOGETHER: i64 = 500;
 
 /// All entities, oldest first; by status (one or several), account number, name, e-mail address, city, region, country, category, and by what
-/// they offer and want, since when.
+/// they offer and want, since when; and by what their accounts have at least.
 #[utoipa::path(
     get, path = "/admin/entities", tag = ADMINISTRATION,
     security(("jwt" = [])),
-    params(("status" = Option<String>, Query, description = "One status, or several with commas between them"), ("account_number" = Option<String>, Query, description = "Has this account number"), ("name" = Option<String>, Query, description = "Full or partial name"), ("email" = Option<String>, Query, description = "Has this e-mail address"), ("city" = Option<String>, Query, description = "In this city"), ("region" = Option<String>, Query, description = "In this region"), ("country" = Option<String>, Query, description = "In this country"), ("category" = Option<String>, Query, description = "Under this category"), ("offers" = Option<String>, Query, description = "Goods and services offered, with commas between them"), ("wants" = Option<String>, Query, description = "Goods and services wanted, with commas between them"), ("tagged_since" = Option<String>, Query, description = "Only tags that were added since this date and time. Needs offers or wants"), Paging),
+    params(("status" = Option<String>, Query, description = "One status, or several with commas between them"), ("account_number" = Option<String>, Query, description = "Has this account number"), ("name" = Option<String>, Query, description = "Full or partial name"), ("email" = Option<String>, Query, description = "Has this e-mail address"), ("city" = Option<String>, Query, description = "In this city"), ("region" = Option<String>, Query, description = "In this region"), ("country" = Option<String>, Query, description = "In this country"), ("category" = Option<String>, Query, description = "Under this category"), ("offers" = Option<String>, Query, description = "Goods and services offered, with commas between them"), ("wants" = Option<String>, Query, description = "Goods and services wanted, with commas between them"), ("tagged_since" = Option<String>, Query, description = "Only tags that were added since this date and time. Needs offers or wants"), ("balance" = Option<String>, Query, description = "With this balance or more"), ("max_pos_bal" = Option<String>, Query, description = "With this limit of credit or more"), ("max_neg_bal" = Option<String>, Query, description = "With this limit of debt or more"), Paging),
     responses((status = 200, description = "OK", body = List<AdminView>))
 )]
 async fn list(State(app): State<App>, _administrator: Administrator, query: Query) -> Result<List<AdminView>, Problem> {
     let page = query.page()?;
     let mut faults = Faults::default();
     let text = |name: &str| query.get(name).map(str::to_owned);
-    for name in NOT_BUILT.into_iter().filter(|name| query.get(name).is_some()) {
-        faults.add(format!("Filtering by {name} is not possible yet."));
-    }
+    let mut least = |name: &str| {
+        let amount = query.get(name).map(|text| app.ledger.unit.parse(text).ok());
+        if amount == Some(None) {
+            faults.add(format!("{name} must be an amount of {}.", app.ledger.unit.code()));
+        }
+        amount.flatten()
+    };
+    let least = Least { balance: least("balance"), ceiling: least("max_pos_bal"), credit_line: least("max_neg_bal") };
     let words = query.get("status").unwrap_or_default().split(',').map(str::trim).filter(|word| !word.is_empty());
     let statuses = words.filter_map(|word| faults.status(Some(word))).map(EntityStatus::word).collect();
     let Tagged { offers, wants, since } = Tagged::of(&query, &mut faults);
@@ -55,12 +60,35 @@ async fn list(State(app): State<App>, _administrator: Administrator, query: Quer
         tagged_since: since,
     };
     faults.check()?;
-    let (ids, total) = directory::register(&app.db, &filter, page.offset(), page.size).await?;
+    let (entities, total) = if least.is_asked() {
+        standing(&app, &filter, least, page).await?
+    } else {
+        let (ids, total) = directory::register(&app.db, &filter, page.offset(), page.size).await?;
+        (parties::entities_among(&app.db, &ids).await?, total)
+    };
     let mut views = vec![];
-    for entity in parties::entities_among(&app.db, &ids).await? {
+    for entity in entities {
         views.push(AdminView::listed(&app, entity).await?);
     }
     Ok(page.of(views, total))
+}
+
+/// A page of the entities that a filter lets through and whose accounts have so much at least. All of them are gone through.
+async fn standing(app: &App, filter: &RegisterFilter, least: Least, page: Page) -> Result<(Vec<Entity>, i64), Problem> {
+    let (mut found, mut seen) = (vec![], 0);
+    loop {
+        let (ids, total) = directory::register(&app.db, filter, seen, TOGETHER).await?;
+        let entities = parties::entities_among(&app.db, &ids).await?;
+        found.extend(accounts::standing(&app.posting, entities, least).await?);
+        seen += TOGETHER;
+        if ids.is_empty() || seen >= total {
+            break;
+        }
+    }
+    let total = i64::try_from(found.len()).unwrap_or(i64::MAX);
+    let (offset, size) =
+        (usize::try_from(page.offset()).unwrap_or(usize::MAX), usize::try_from(page.size).unwrap_or(0));
+    Ok((found.into_iter().skip(offset).take(size).collect(), total))
 }
 
 /// One entity.

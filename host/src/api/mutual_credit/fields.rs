@@ -2,6 +2,7 @@
 //! wrong, so that a form can show it all at once.
 
 use super::extract::Query;
+use super::filters::instant;
 use super::problem::Problem;
 use super::writing::amount_rule;
 use crate::accounts::{AMOUNT_MAX, TEXT_MAX, parse_amount};
@@ -12,8 +13,6 @@ use ledger_core::{Amount, Unit};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use utoipa::ToSchema;
 
 /// Everything that is wrong with a request, in the order in which it was found.
@@ -103,11 +102,7 @@ impl Faults {
     /// A point in time in the query, in microseconds since the epoch: RFC 3339, or seconds since the epoch.
     pub(super) fn moment(&mut self, query: &Query, name: &str) -> Option<i64> {
         let text = query.get(name)?;
-        let instant = match text.parse() {
-            Ok(seconds) => OffsetDateTime::from_unix_timestamp(seconds).ok(),
-            Err(_) => OffsetDateTime::parse(text, &Rfc3339).ok(),
-        };
-        let microseconds = instant.and_then(|instant| i64::try_from(instant.unix_timestamp_nanos() / 1_000).ok());
+        let microseconds = instant(text);
         if microseconds.is_none() {
             self.add(format!("{name} must be a date and time such as 2026-11-23T12:00:00Z."));
         }

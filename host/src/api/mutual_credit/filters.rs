@@ -43,7 +43,7 @@ fn list(query: &Query, name: &str) -> Vec<String> {
 }
 
 /// RFC 3339, or whole seconds since the epoch; in microseconds since the epoch.
-fn instant(text: &str) -> Option<i64> {
+pub(super) fn instant(text: &str) -> Option<i64> {
     let instant = match text.parse::<i64>() {
         Ok(seconds) => OffsetDateTime::from_unix_timestamp(seconds).ok()?,
         // In a query, a plus sign that is not escaped reads as a space.

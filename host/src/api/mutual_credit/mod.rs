@@ -111,7 +111,13 @@ pub(super) fn catch_panic() -> CatchPanicLayer<fn(Box<dyn std::any::Any + Send>)
 
 #[cfg(test)]
 mod tests {
-    use super::is_door;
+    use super::{catch_panic, is_door};
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::{Request, StatusCode};
+    use axum::routing::get;
+    use http_body_util::BodyExt;
+    use tower::ServiceExt;
 
     #[test]
     fn doors_are_where_one_can_guess() {
@@ -122,5 +128,18 @@ mod tests {
         for route in ["/api/v1/user", "/api/v1/logout", "/api/v1/password-change", "/api/v1", ""] {
             assert!(!is_door(route), "{route}");
         }
+    }
+
+    async fn breaks() {
+        panic!("on purpose");
+    }
+
+    #[tokio::test]
+    async fn a_handler_that_panics_answers_in_the_documents_form() {
+        let router: Router = Router::new().route("/", get(breaks)).layer(catch_panic());
+        let answer = router.oneshot(Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let body = answer.into_body().collect().await.unwrap().to_bytes();
+        assert_eq!(body, r#"{"errors":[{"message":"Internal server error triggered."}]}"#);
     }
 }

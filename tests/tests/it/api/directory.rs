@@ -176,8 +176,8 @@ async fn registered(network: &Network) {
         );
     }
     for filter in ["balance", "max_pos_bal", "max_neg_bal"] {
-        let answer = admin.get(&format!("/admin/entities?{filter}=1")).await;
-        answer.refused(400, &format!("Filtering by {filter} is not possible yet."));
+        let answer = admin.get(&format!("/admin/entities?{filter}=much")).await;
+        answer.refused(400, &format!("{filter} must be an amount of KES-MC."));
     }
 }
 

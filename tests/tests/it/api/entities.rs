@@ -1,7 +1,7 @@
 //! Entities: as their owner sees and changes them, and as an administrator does.
 
 use hesabu_tests::database::Engine;
-use hesabu_tests::network::{Member, Network};
+use hesabu_tests::network::{Member, Network, immediate};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -173,4 +173,41 @@ async fn refusals(network: &Network, carol: &Member) {
         let answer = network.admin.patch(&path, format!(r#"{{"name":"Refused",{field}}}"#)).await;
         answer.refused(400, message);
     }
+}
+
+#[tokio::test]
+async fn accounts_decide_who_is_listed_on_sqlite() {
+    accounts_decide_who_is_listed(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn accounts_decide_who_is_listed_on_postgres() {
+    accounts_decide_who_is_listed(Engine::Postgres).await;
+}
+
+/// By balance and limits as they are now, and not as rows have them that are written behind.
+async fn accounts_decide_who_is_listed(engine: Engine) {
+    let network = Network::on(engine, "100", "500").await;
+    let Network { admin, alice, bob, .. } = &network;
+    let carol = network.another("carol", "0", "1000").await;
+    admin.post("/admin/transfers", immediate(alice, bob, "12.50", "x")).await.data();
+    for (query, expected) in [
+        ("balance=12.5", &[bob][..]),
+        ("balance=12.51", &[]),
+        ("balance=0", &[bob, &carol]),
+        ("balance=-12.50", &[alice, bob, &carol]),
+        ("max_pos_bal=501", &[&carol]),
+        ("max_neg_bal=100", &[alice, bob]),
+        ("max_neg_bal=100&balance=0", &[bob]),
+        ("max_neg_bal=0&name=carol", &[&carol]),
+        ("max_pos_bal=0&status=pending", &[]),
+    ] {
+        let found = admin.get(&format!("/admin/entities?{query}")).await;
+        let data = found.data();
+        let ids: Vec<&str> = data.as_array().unwrap().iter().map(|entity| entity["id"].as_str().unwrap()).collect();
+        let expected: Vec<&str> = expected.iter().map(|member| &*member.entity).collect();
+        assert_eq!((ids, found.meta().0), (expected.clone(), u64::try_from(expected.len()).unwrap()), "{query}");
+    }
+    let second = admin.get("/admin/entities?balance=-100&page=2&page_size=2").await;
+    assert_eq!((second.meta(), &second.data()[0]["id"]), ((3, 2), &serde_json::json!(carol.entity)));
 }
