@@ -41,6 +41,10 @@ impl Server {
         {
             command.env(format!("HESABU_{limit}"), "0");
         }
+        // What it is to be told besides, for a measurement by hand: `BENCH_HESABU_MAIL=off`.
+        for (name, value) in std::env::vars().filter(|(name, _)| name.starts_with("BENCH_HESABU_")) {
+            command.env(name.trim_start_matches("BENCH_"), value);
+        }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(File::create(&log)?);
         let begun = Instant::now();
         let child = command.spawn().with_context(|| format!("{} cannot be run: build it first", program.display()))?;
