@@ -24,8 +24,8 @@ async fn what_nobody_answers_is_cancelled_in_time(engine: Engine) {
     let room = Room::on(engine, Arc::new(move || Timestamp(clock.load(Ordering::SeqCst)))).await;
     // More than are cancelled at the same time, of both kinds; some of them answered.
     let propose = |number: u128| {
-        let kind = if number % 2 == 0 { TransferKind::Hold } else { TransferKind::Request };
-        let (payer, payee) = if number % 3 == 0 { (BOB, ALICE) } else { (ALICE, BOB) };
+        let kind = if number.is_multiple_of(2) { TransferKind::Hold } else { TransferKind::Request };
+        let (payer, payee) = if number.is_multiple_of(3) { (BOB, ALICE) } else { (ALICE, BOB) };
         let create = Create {
             id: TransferId(number + 1),
             kind,
