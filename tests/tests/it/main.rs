@@ -27,6 +27,7 @@ mod overdue; // proposals that nobody answers
 mod import; // rows of files
 mod mail; // sent once, to whom it is for
 mod mail_kinds; // what each says, and that nobody says more with it
+mod mail_told; // because of what happened
 mod mail_written; // passwords that were forgotten, and what members write to each other
 mod jobs; // what is done without being asked
 mod simulation; // all of it, from a seed
