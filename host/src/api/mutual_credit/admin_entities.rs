@@ -178,7 +178,8 @@ async fn categories(app: &App, names: &[String]) -> Result<Vec<String>, Problem>
     Ok(categories)
 }
 
-async fn found(app: &App, id: Option<u128>) -> Result<Entity, Problem> {
+/// The entity of this id, whoever's it is.
+pub(super) async fn found(app: &App, id: Option<u128>) -> Result<Entity, Problem> {
     let entity = match id {
         Some(id) => parties::entity(&app.db, id).await?,
         None => None,

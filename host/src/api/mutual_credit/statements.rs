@@ -1,6 +1,7 @@
 //! `GET /user/entities/{id}/statement` and the administrators' one: statements of account as JSON, CSV and PDF, over `statements`. An addition
 //! to the document.
 
+use super::admin_entities::found;
 use super::envelope::Data;
 use super::extract::{Administrator, Member, PathId, Query};
 use super::fields::Faults;
@@ -11,7 +12,7 @@ use super::writing::{date, number};
 use crate::accounts::Period;
 use crate::app::App;
 use crate::error::Error;
-use crate::parties::{self, Entity};
+use crate::parties::Entity;
 use crate::posting::hash_text;
 use crate::statements::{self, LINES_MAX, Line, Statement};
 use crate::{id_text, system_clock};
@@ -145,11 +146,7 @@ async fn read(
     PathId(id): PathId,
     query: Query,
 ) -> Result<Response, Problem> {
-    let entity = match id {
-        Some(id) => parties::entity(&app.db, id).await?,
-        None => None,
-    };
-    let entity = entity.ok_or_else(|| Problem::invalid("Please enter valid entity id."))?;
+    let entity = found(&app, id).await?;
     answer(&app, room, &entity, &query).await
 }
 
