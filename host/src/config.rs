@@ -90,6 +90,9 @@ pub struct Options {
     /// PEM file with more certificates to trust when mails are sent
     #[arg(long, global = true, env = "HESABU_MAIL_CA", value_name = "FILE")]
     pub mail_ca: Option<PathBuf>,
+    /// How many mails this host sends in a second at most, 0 for as many as it can [default: 100]
+    #[arg(long, global = true, env = "HESABU_MAILS_PER_SECOND", value_name = "NUMBER")]
+    pub mails_per_second: Option<u32>,
     /// Addresses that get what administrators are told, with commas between them [default: of all administrators]
     #[arg(long, global = true, env = "HESABU_MAIL_ADMINISTRATORS", value_name = "ADDRESSES")]
     pub mail_administrators: Option<String>,
@@ -190,6 +193,7 @@ impl Options {
             mail: self.mail.or(file.mail),
             from: self.mail_from.or(file.mail_from),
             ca: self.mail_ca.or(file.mail_ca),
+            per_second: self.mails_per_second.or(file.mails_per_second),
             administrators: self.mail_administrators.or(file.mail_administrators),
             copies: self.mail_copies.or(file.mail_copies),
             public_url: self.public_url.or(file.public_url),

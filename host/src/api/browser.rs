@@ -1,10 +1,8 @@
 //! What browsers are told: which pages may use the API, and what they may do with an answer that is opened as a page.
 
-use super::{REQUEST_ID, client};
+use super::REQUEST_ID;
 use crate::config::Protection;
-use axum::extract::Request;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::Next;
 use axum::response::Response;
 use std::time::Duration;
 use tower_http::cors::{AllowOrigin, Any, CorsLayer};
@@ -27,7 +25,8 @@ pub(super) fn origins(protection: &Protection) -> CorsLayer {
 }
 
 /// Nothing is run, framed, guessed at or kept, unless whoever answers says otherwise.
-const HEADERS: [(HeaderName, &str); 6] = [
+const HEADERS: [(HeaderName, &str); 7] = [
+    (header::CACHE_CONTROL, "no-cache, must-revalidate, no-store"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
     (header::REFERRER_POLICY, "no-referrer"),
@@ -39,15 +38,13 @@ const HEADERS: [(HeaderName, &str); 6] = [
 /// For a year, and only said over TLS.
 const ONLY_TLS: HeaderValue = HeaderValue::from_static("max-age=31536000");
 
-/// Adds what an answer does not say itself.
-pub(super) async fn harden(request: Request, next: Next) -> Response {
-    let secure = client::is_secure(request.extensions());
-    let mut response = next.run(request).await;
+/// Adds what an answer does not say itself; `secure` if it goes over TLS.
+pub(super) fn harden(response: &mut Response, secure: bool) {
+    let headers = response.headers_mut();
     for (name, value) in HEADERS {
-        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
+        headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
     if secure {
-        response.headers_mut().entry(header::STRICT_TRANSPORT_SECURITY).or_insert(ONLY_TLS);
+        headers.entry(header::STRICT_TRANSPORT_SECURITY).or_insert(ONLY_TLS);
     }
-    response
 }

@@ -2,10 +2,8 @@
 //! the operator trusts, and none ever says who somebody is.
 
 use crate::limits::Proxies;
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{ConnectInfo, Request};
 use axum::http::{Extensions, HeaderMap};
-use axum::middleware::Next;
-use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
 
 /// The other end of a request.
@@ -27,7 +25,7 @@ pub(super) fn is_secure(extensions: &Extensions) -> bool {
 }
 
 /// Tells the layers and handlers within.
-pub(super) async fn tell(State(proxies): State<Proxies>, mut request: Request, next: Next) -> Response {
+pub(super) fn tell(proxies: &Proxies, request: &mut Request) {
     if let Some(ConnectInfo(peer)) = request.extensions().get::<ConnectInfo<SocketAddr>>().copied() {
         let peer = peer.ip().to_canonical();
         let address = proxies.client(peer, values(request.headers(), "x-forwarded-for"));
@@ -35,7 +33,6 @@ pub(super) async fn tell(State(proxies): State<Proxies>, mut request: Request, n
         let secure = proxies.trust(peer) && scheme.is_some_and(|scheme| scheme.trim() == "https");
         request.extensions_mut().insert(Origin { address, secure });
     }
-    next.run(request).await
 }
 
 /// The parts of a list that may be spread over several headers.

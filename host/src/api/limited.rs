@@ -1,6 +1,6 @@
 //! How much one address may ask, and how much all of them at once. What one person may ask is counted where their token is looked at.
 
-use super::{OPERATIONS, client, mutual_credit};
+use super::{OPERATIONS, client, in_time, mutual_credit};
 use crate::app::App;
 use crate::error::Error;
 use crate::limits::Client;
@@ -24,11 +24,11 @@ impl Room {
     }
 }
 
-/// Lets a request through, unless its address has sent too many or there are too many already.
+/// Lets a request through and bounds its time, unless its address has sent too many or there are too many already.
 pub(super) async fn limit(State(Room { app, room }): State<Room>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
     if OPERATIONS.contains(&route) {
-        return next.run(request).await;
+        return in_time(next.run(request)).await;
     }
     if let Some(address) = client::address(request.extensions()) {
         let door = if mutual_credit::is_door(route) { app.limits.count(Client::Door(address)) } else { Ok(()) };
@@ -37,7 +37,7 @@ pub(super) async fn limit(State(Room { app, room }): State<Room>, request: Reque
         }
     }
     match room.try_acquire() {
-        Ok(_room) => next.run(request).await,
+        Ok(_room) => in_time(next.run(request)).await,
         Err(_) => mutual_credit::refused(Error::Unavailable),
     }
 }

@@ -13,14 +13,16 @@ pub use measured::router as metrics_router;
 pub use server::{Connections, serve};
 
 use crate::app::App;
+use crate::limits::Proxies;
 use axum::Router;
-use axum::extract::{DefaultBodyLimit, MatchedPath, Request};
+use axum::extract::{DefaultBodyLimit, MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::middleware::{self, Next};
 use axum::response::Response;
 use axum::routing::get;
 use limited::Room;
 use std::time::Duration;
+use tower::ServiceBuilder;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
@@ -38,11 +40,22 @@ const OPERATIONS: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 
 /// Every route of the server.
 pub fn router(app: App) -> Router {
-    let no_store = HeaderValue::from_static("no-cache, must-revalidate, no-store");
     let traced = app.traced;
     let traced = TraceLayer::new_for_http().make_span_with(move |request: &Request| span(request, traced));
     let room = Room::new(app.clone());
     let metrics = if app.metrics_apart { Router::new() } else { metrics_router(app.clone()) };
+    // One layer for the router, which would keep each of several in a box of its own; and few functions among them, each of which makes a
+    // copy of all within for each request.
+    let around = ServiceBuilder::new()
+        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
+        .layer(traced)
+        .layer(middleware::from_fn_with_state(app.protection.proxies.clone(), answer))
+        .layer(browser::origins(&app.protection))
+        .layer(mutual_credit::catch_panic())
+        .layer(middleware::from_fn_with_state(room, limited::limit))
+        // Whoever reads a body bounds it: see `mutual_credit/extract.rs`.
+        .layer(DefaultBodyLimit::disable());
     Router::new()
         .nest("/api/v1", mutual_credit::router(app.clone()))
         .merge(pages())
@@ -51,21 +64,17 @@ pub fn router(app: App) -> Router {
         .merge(metrics)
         .fallback(mutual_credit::no_such_route)
         .method_not_allowed_fallback(mutual_credit::no_such_method)
-        // Whoever reads a body bounds it: see `mutual_credit/extract.rs`.
-        .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn(in_time))
-        .layer(middleware::from_fn_with_state(room, limited::limit))
-        .layer(mutual_credit::catch_panic())
-        .layer(middleware::from_fn(measured::measure))
-        // What follows is on every answer, whoever gave it.
-        .layer(browser::origins(&app.protection))
-        .layer(SetResponseHeaderLayer::if_not_present(header::CACHE_CONTROL, no_store))
-        .layer(middleware::from_fn(browser::harden))
-        .layer(middleware::from_fn_with_state(app.protection.proxies.clone(), client::tell))
-        .layer(traced)
-        .layer(PropagateRequestIdLayer::new(REQUEST_ID))
-        .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
+        .layer(around)
         .with_state(app)
+}
+
+/// What is done about every request, and is on every answer, whoever gives it.
+async fn answer(State(proxies): State<Proxies>, mut request: Request, next: Next) -> Response {
+    client::tell(&proxies, &mut request);
+    let secure = client::is_secure(request.extensions());
+    let mut response = measured::measure(request, next).await;
+    browser::harden(&mut response, secure);
+    response
 }
 
 /// What is logged of a request beside each line, and told to a collector of spans if there is one.
@@ -102,8 +111,8 @@ pub fn mutual_credit_document() -> anyhow::Result<String> {
 }
 
 /// A request that takes too long gets 503. What it asked for may happen all the same; a retry with its key is safe.
-async fn in_time(request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(REQUEST_TIMEOUT, next.run(request)).await;
+async fn in_time(answer: impl Future<Output = Response>) -> Response {
+    let answer = tokio::time::timeout(REQUEST_TIMEOUT, answer).await;
     answer.unwrap_or_else(|_| mutual_credit::refused(crate::error::Error::Unavailable))
 }
 

@@ -59,8 +59,8 @@ pub struct Act {
     pub detail: String,
 }
 
-const HEAD: &str = "insert into act (act_id, at, category, person_id, email_key, action, subject_id, detail) values";
-const WHOLE: &str = const_format::concatcp!(HEAD, " ($1, $2, $3, $4, $5, $6, $7, $8)");
+const HEAD: &str = "insert into act (act_id, at, category, person_id, email_key, action, subject_id, detail)";
+const WHOLE: &str = const_format::concatcp!(HEAD, " values ($1, $2, $3, $4, $5, $6, $7, $8)");
 
 impl Act {
     /// Something that a person did, as a member, with nothing more to say about it.

@@ -61,7 +61,7 @@ pub(super) async fn run(db: &Db, turn: &Turn, pace: Pace) -> Result<(), Error> {
         mail::insert(&mut tx, mails).await?;
         let told = entities.iter().flat_map(|entity| [Value::from(*entity), until.into()]).collect();
         let advance = " on conflict (entity_id) do update set told_until = excluded.told_until where digest.told_until < excluded.told_until";
-        tx.insert("insert into digest (entity_id, told_until) values", 2, told, advance).await?;
+        tx.insert("insert into digest (entity_id, told_until)", 2, told, advance).await?;
         tx.commit().await?;
         (after, looked_at) = (*last, looked_at + entities.len());
     }

@@ -13,7 +13,7 @@ mod cleaning; // what is of no use any more
 pub use schedule::DailyTime;
 
 use crate::app::App;
-use crate::mail::{Delivery, Pace};
+use crate::mail::{Delivery, Pace, forget};
 use crate::mint_id;
 use crate::posting::{Ledger, Posting};
 use crate::store::{Db, Error};
@@ -86,8 +86,10 @@ impl Background {
     pub fn begin(app: &App) -> anyhow::Result<Background> {
         let (stop, tasks) = (CancellationToken::new(), TaskTracker::new());
         let unit = app.ledger.unit.clone();
-        let delivery = Delivery::new(app.db.clone(), app.identity.clone(), app.mail.clone(), unit)?;
-        tasks.spawn(delivery.run(stop.clone()));
+        match Delivery::new(app.db.clone(), app.identity.clone(), app.mail.clone(), unit)? {
+            Some(delivery) => tasks.spawn(delivery.run(stop.clone())),
+            None => tasks.spawn(forget(app.db.clone(), app.mail.pace, stop.clone())),
+        };
         let host = mint_id();
         for job in Job::ALL {
             let (db, posting, ledger) = (app.db.clone(), app.posting.clone(), app.ledger.clone());

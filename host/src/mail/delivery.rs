@@ -4,8 +4,7 @@
 //! A mail that was taken is told so to the database afterwards: should this process end in between, it is sent once more, under the same
 //! Message-ID.
 
-use super::kind::Kind;
-use super::outbox::{Claimed, End, claim, finish};
+use super::outbox::{Claimed, End, claim, finish, forget_due};
 use super::read::{Read, Reader};
 use super::settings::{Pace, Settings};
 use super::transport::{Failure, Transport};
@@ -22,7 +21,9 @@ use tokio_util::sync::CancellationToken;
 /// Mails that are being sent at the same time by this host.
 const SENDING_MAX: usize = 8;
 /// Mails that are claimed together, and stored together when they were sent: each time is a transaction that others wait for.
-const CLAIM_MAX: usize = 64;
+const CLAIM_MAX: u32 = 64;
+/// Mails that are forgotten together, where none are sent.
+const FORGET_MAX: i64 = 1_000;
 /// How often the outbox is looked into when there was nothing to do.
 const POLL_SECONDS: u32 = 1;
 /// How long sending one mail may take.
@@ -46,6 +47,8 @@ pub struct Delivery {
     /// Claimed, and to be begun before [`Delivery::stale_at`].
     queue: VecDeque<Claimed>,
     stale_at: Instant,
+    /// Nothing is claimed before, so that no more are sent in a second than the settings say.
+    claim_at: Instant,
     sending: JoinSet<Sent>,
     /// What became of those that were sent, to be stored together.
     ended: Vec<(Claimed, End)>,
@@ -77,25 +80,30 @@ enum Asked {
 }
 
 impl Delivery {
-    /// Delivers what is in `db`, of a ledger that counts `unit`.
+    /// Delivers what is in `db`, of a ledger that counts `unit`. None when no mails are to be sent: see [`forget`].
     ///
     /// # Errors
     /// When the settings cannot be used.
-    pub fn new(db: Db, identity: Identity, settings: Settings, unit: Unit) -> anyhow::Result<Delivery> {
-        let transport = Transport::new(&settings)?;
-        tracing::info!(way = ?settings.way, "mails are sent");
+    pub fn new(db: Db, identity: Identity, settings: Settings, unit: Unit) -> anyhow::Result<Option<Delivery>> {
+        let Some(way) = &settings.way else {
+            tracing::info!("no mails are sent, and what waits to be is forgotten");
+            return Ok(None);
+        };
+        tracing::info!(?way, "mails are sent");
+        let transport = Transport::new(way, settings.from.email.domain())?;
         let now = Instant::now();
-        Ok(Delivery {
+        Ok(Some(Delivery {
             sender: Arc::new(Sender { reader: Reader { db, identity, settings, unit }, transport }),
             queue: VecDeque::new(),
             stale_at: now,
+            claim_at: now,
             sending: JoinSet::new(),
             ended: vec![],
             stored_at: now,
             downs: 0,
             paused_until: now,
             away: false,
-        })
+        }))
     }
 
     /// Delivers until it is told to stop.
@@ -106,7 +114,9 @@ impl Delivery {
             self.told(worked);
             self.begin();
             if self.sending.is_empty() {
-                tokio::select! { () = tokio::time::sleep(poll) => {}, () = stop.cancelled() => {} }
+                let rest = self.claim_at.saturating_duration_since(Instant::now());
+                let rest = if rest.is_zero() { poll } else { rest.min(poll) };
+                tokio::select! { () = tokio::time::sleep(rest) => {}, () = stop.cancelled() => {} }
                 continue;
             }
             tokio::select! {
@@ -130,19 +140,24 @@ impl Delivery {
     /// Stores what has ended once there is enough of it, it has waited for long enough, or nothing else is to be done; and claims more once
     /// what was claimed is being sent.
     async fn store_and_claim(&mut self) -> Result<(), Error> {
-        let (pace, db) = (self.sender.reader.settings.pace, &self.sender.reader.db);
-        let idle = self.queue.is_empty() && self.sending.len() < SENDING_MAX;
-        if idle || self.ended.len() >= CLAIM_MAX || self.stored_at.elapsed() >= pace.seconds(POLL_SECONDS) {
+        let Reader { db, settings, .. } = &self.sender.reader;
+        let pace = settings.pace;
+        let most = settings.at_a_time(CLAIM_MAX);
+        let enough = usize::try_from(most).unwrap_or(usize::MAX);
+        let idle = self.queue.is_empty() && self.sending.is_empty();
+        if idle || self.ended.len() >= enough || self.stored_at.elapsed() >= pace.seconds(POLL_SECONDS) {
             self.stored_at = Instant::now();
             finish(db, &self.ended).await?;
             self.ended.clear();
         }
-        if idle && Instant::now() >= self.paused_until {
+        let room = self.queue.is_empty() && self.sending.len() < SENDING_MAX;
+        if room && Instant::now() >= self.paused_until.max(self.claim_at) {
             let now = system_clock().0;
             let until = now.saturating_add(pace.micros(LEASE_SECONDS));
-            let most = i64::try_from(CLAIM_MAX).unwrap_or(i64::MAX);
             self.stale_at = Instant::now() + pace.seconds(LEASE_SECONDS - SEND_SECONDS);
-            self.queue.extend(claim(db, now, until, most).await?);
+            let claimed = claim(db, now, until, most.into()).await?;
+            self.claim_at = Instant::now() + settings.time_of(claimed.len());
+            self.queue.extend(claimed);
         }
         Ok(())
     }
@@ -218,15 +233,30 @@ impl Delivery {
     }
 }
 
+/// Empties the outbox of `db` again and again, for a host that sends nothing, until it is told to stop.
+pub async fn forget(db: Db, pace: Pace, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        match forget_due(&db, system_clock().0, FORGET_MAX).await {
+            Ok(forgotten) if i64::try_from(forgotten) == Ok(FORGET_MAX) => continue,
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(
+                    error = &error as &dyn std::error::Error,
+                    "mails are not forgotten: the database failed"
+                );
+            }
+        }
+        tokio::select! { () = tokio::time::sleep(pace.seconds(POLL_SECONDS)) => {}, () = stop.cancelled() => {} }
+    }
+}
+
 impl Sender {
     async fn send(&self, claimed: Claimed) -> Sent {
         let Claimed { mail, attempts, .. } = &claimed;
         let (now, settings) = (system_clock().0, &self.reader.settings);
         let tried = match mail.kind {
             // By then whoever waits for it has asked again, or given up.
-            Kind::PasswordReset | Kind::AdministratorPasswordReset => {
-                i64::try_from(settings.reset_life.as_micros()).unwrap_or(i64::MAX)
-            }
+            kind if kind.is_reset() => i64::try_from(settings.reset_life.as_micros()).unwrap_or(i64::MAX),
             _ => TRIED,
         };
         let overdue = now.saturating_sub(mail.created_at) > tried;

@@ -72,6 +72,11 @@ impl Kind {
         }
     }
 
+    /// Whether somebody waits for it, with no other way in.
+    pub const fn is_reset(self) -> bool {
+        matches!(self, Kind::PasswordReset | Kind::AdministratorPasswordReset)
+    }
+
     /// The kind of a word.
     pub fn from_word(word: &str) -> Option<Kind> {
         Kind::ALL.into_iter().find(|kind| kind.word() == word)

@@ -23,7 +23,7 @@ mod transport; // to a server, or into files
 mod smtp; // the server, step by step
 mod delivery; // again and again
 
-pub use delivery::Delivery;
+pub use delivery::{Delivery, forget};
 pub use kind::Kind;
 pub use matches::Match;
 pub use outbox::{INSERT_HEAD, INSERT_TRANSFER, INSERT_WIDTH, Mail, add, forget_failed, insert, oldest_unsent};

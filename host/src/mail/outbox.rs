@@ -8,8 +8,8 @@ use crate::store::{Db, Error, Row, Statement, Tx, Value};
 use crate::{mint_id, system_clock};
 use ledger_core::{AccountId, TransferId};
 
-/// Adds mails: the statement before the rows of values. For many at once see [`Tx::insert`].
-pub const INSERT_HEAD: &str = "insert into mail (mail_id, kind, recipient, recipient_id, address, transfer_id, entity_id, body, created_at, due_at) values";
+/// Adds mails: the statement before its rows. For many at once see [`Tx::insert`].
+pub const INSERT_HEAD: &str = "insert into mail (mail_id, kind, recipient, recipient_id, address, transfer_id, entity_id, body, created_at, due_at)";
 /// Values of each row.
 pub const INSERT_WIDTH: usize = 10;
 /// Which of them is the transfer's id: for whoever learns it when the transfer is decided.
@@ -131,6 +131,7 @@ impl Mail {
 
     /// A row of values, for [`INSERT_HEAD`].
     pub fn into_values(self) -> [Value; INSERT_WIDTH] {
+        let is_reset = self.kind.is_reset();
         let (word, id, address) = match self.recipient {
             Recipient::Entity(id) => ("entity", Some(id), None),
             Recipient::Account(account) => ("account", Some(account.0), None),
@@ -149,13 +150,14 @@ impl Mail {
             Value::Id(self.entity),
             self.body.into(),
             self.created_at.into(),
-            self.created_at.into(),
+            // Somebody waits for a reset, and would wait for all the mails of a digest: it is due before everything else.
+            if is_reset { 0 } else { self.created_at }.into(),
         ]
     }
 
     /// The statement that adds it.
     pub fn into_statement(self) -> Statement {
-        let sql = const_format::concatcp!(INSERT_HEAD, " ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
+        let sql = const_format::concatcp!(INSERT_HEAD, " values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)");
         Statement { sql, values: self.into_values().to_vec() }
     }
 }
@@ -267,13 +269,26 @@ fn claimed(row: &Row) -> Result<Claimed, Error> {
     Ok(Claimed { mail, attempts: row.int("attempts")?, due_at: row.int("due_at")? })
 }
 
+/// Forgets up to `limit` mails that are due, for a host that sends none, and tells how many.
+pub(super) async fn forget_due(db: &Db, now: i64, limit: i64) -> Result<u64, Error> {
+    let sql = "delete from mail
+               where mail_id in (select mail_id from mail where due_at <= $1 and failed_at is null order by due_at limit $2)";
+    db.execute(sql, vec![now.into(), limit.into()]).await
+}
+
 /// Stores what became of mails, all at once. A mail that another host has claimed since is that host's.
 pub(super) async fn finish(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Error> {
     if ended.is_empty() {
         return Ok(());
     }
+    // Nearly all are done at the first attempt, and go together.
+    let (done, others): (Vec<_>, Vec<_>) = ended.iter().partition(|(c, end)| c.attempts == 1 && *end == End::Done);
+    let done: Vec<Value> = done.iter().map(|(claimed, _)| claimed.mail.id.into()).collect();
     let mut tx = db.begin().await?;
-    for (Claimed { mail, attempts, .. }, end) in ended {
+    if !done.is_empty() {
+        tx.execute_among("delete from mail where attempts = $1 and mail_id", &[1_i64.into()], &done).await?;
+    }
+    for (Claimed { mail, attempts, .. }, end) in others {
         let mut values: Vec<Value> = vec![mail.id.into(), (*attempts).into()];
         let reason = |reason: String| Value::from(reason.chars().take(ERROR_MAX).collect::<String>());
         let sql = match end {

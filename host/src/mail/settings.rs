@@ -8,6 +8,7 @@ use lettre::transport::smtp::authentication::Credentials;
 use percent_encoding::percent_decode_str;
 use std::borrow::Cow;
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use url::Url;
@@ -21,6 +22,8 @@ pub struct Given {
     pub from: Option<String>,
     /// A file with certificates.
     pub ca: Option<PathBuf>,
+    /// How many mails a second, 0 for as many as can be sent.
+    pub per_second: Option<u32>,
     /// Addresses, with commas between them.
     pub administrators: Option<String>,
     /// Whether administrators get copies.
@@ -38,9 +41,13 @@ pub struct Given {
 /// How mails are sent.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    pub(super) way: Way,
+    /// Where they go; none for nowhere.
+    pub(super) way: Option<Way>,
     /// The sender.
     pub(super) from: Mailbox,
+    /// How many mails this host sends in a second: a server that sends them on would refuse more sooner or later, and what is posted
+    /// meanwhile needs the same disk. None: as many as it can.
+    per_second: Option<NonZeroU32>,
     /// Who gets what administrators are told; empty for all people who are administrators.
     pub(super) administrators: Vec<String>,
     /// Whether administrators get a copy of what members write to each other.
@@ -74,8 +81,6 @@ impl Pace {
 /// Where mails go.
 #[derive(Clone, Debug)]
 pub(super) enum Way {
-    /// Nowhere.
-    Off,
     /// Into files in this folder.
     Files(PathBuf),
     /// To a server that sends them on.
@@ -122,15 +127,15 @@ impl Settings {
     /// With a sentence that names the setting and says what it takes; never with a password.
     pub fn check(given: Given, data: &Path) -> anyhow::Result<Settings> {
         let way = match given.mail.as_deref().unwrap_or("files") {
-            "files" => Way::Files(data.join("mail")),
-            "off" => Way::Off,
-            address => Way::Smtp(Box::new(server(address, given.ca.as_deref())?)),
+            "files" => Some(Way::Files(data.join("mail"))),
+            "off" => None,
+            address => Some(Way::Smtp(Box::new(server(address, given.ca.as_deref())?))),
         };
         let from = match (given.from, &way) {
             (Some(text), _) => text.parse().map_err(|_| {
                 anyhow::anyhow!("HESABU_MAIL_FROM={text} is not a sender, such as Hesabu <hesabu@example.org>")
             })?,
-            (None, Way::Smtp(_)) => {
+            (None, Some(Way::Smtp(_))) => {
                 bail!("HESABU_MAIL_FROM is missing: who sends the mails, such as Hesabu <hesabu@example.org>")
             }
             (None, _) => Mailbox::new(Some("Hesabu".into()), Address::new_dangerous("hesabu", "localhost")),
@@ -149,6 +154,7 @@ impl Settings {
         Ok(Settings {
             way,
             from,
+            per_second: NonZeroU32::new(given.per_second.unwrap_or(100)),
             administrators,
             copies: given.copies.unwrap_or_default(),
             public_url: given.public_url.as_deref().map(public_url).transpose()?,
@@ -157,6 +163,19 @@ impl Settings {
             reset_life: Duration::from_secs(60 * u64::from(given.reset_minutes.unwrap_or(60).max(1))),
             pace: Pace(Duration::from_millis(given.pace.unwrap_or(1_000).max(1).into())),
         })
+    }
+}
+
+impl Settings {
+    /// How many of `most` mails may be sent at a time: no more than in a second.
+    pub(super) fn at_a_time(&self, most: u32) -> u32 {
+        self.per_second.map_or(most, |rate| rate.get().min(most))
+    }
+
+    /// How long so many mails take at least.
+    pub(super) fn time_of(&self, mails: usize) -> Duration {
+        let mails = u32::try_from(mails).unwrap_or(u32::MAX);
+        self.per_second.map_or(Duration::ZERO, |rate| Duration::from_secs(1) * mails / rate.get())
     }
 }
 
@@ -217,13 +236,13 @@ mod tests {
             ("smtp://localhost:2525?tls=none", "localhost", 2525, Security::Plain, None),
         ];
         for (address, host, port, security, credentials) in cases {
-            let Way::Smtp(server) = of(address).unwrap().way else { panic!("{address}") };
+            let Some(Way::Smtp(server)) = of(address).unwrap().way else { panic!("{address}") };
             assert_eq!((&*server.host, server.port, server.security), (host, port, security), "{address}");
             let credentials = credentials.map(|(user, password)| Credentials::new(user.into(), password.into()));
             assert_eq!(server.credentials, credentials, "{address}");
         }
-        assert!(matches!(of("off").unwrap().way, Way::Off));
-        assert!(matches!(of("files").unwrap().way, Way::Files(folder) if folder == Path::new("data/mail")));
+        assert!(of("off").unwrap().way.is_none());
+        assert!(matches!(of("files").unwrap().way, Some(Way::Files(folder)) if folder == Path::new("data/mail")));
     }
 
     #[test]

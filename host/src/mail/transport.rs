@@ -1,6 +1,6 @@
-//! Where mails go: a server, files, or nowhere.
+//! Where mails go: a server, or files.
 
-use super::settings::{Settings, Way};
+use super::settings::Way;
 use super::smtp::Smtp;
 use anyhow::Context;
 use lettre::{Address, Message};
@@ -11,7 +11,6 @@ use std::time::Duration;
 
 /// Where mails go.
 pub(super) enum Transport {
-    Off,
     Files(PathBuf),
     Smtp(Smtp),
 }
@@ -28,17 +27,18 @@ pub(super) enum Failure {
 }
 
 impl Transport {
+    /// This way, for mails of a sender at `domain`.
+    ///
     /// # Errors
-    /// When what the settings say cannot be used.
-    pub(super) fn new(settings: &Settings) -> anyhow::Result<Transport> {
-        Ok(match &settings.way {
-            Way::Off => Transport::Off,
+    /// When it cannot be gone.
+    pub(super) fn new(way: &Way, domain: &str) -> anyhow::Result<Transport> {
+        Ok(match way {
             Way::Files(folder) => {
                 make_folder(folder)
                     .with_context(|| format!("the folder {} for mails cannot be made", folder.display()))?;
                 Transport::Files(folder.clone())
             }
-            Way::Smtp(server) => Transport::Smtp(Smtp::new((**server).clone(), settings.from.email.domain())?),
+            Way::Smtp(server) => Transport::Smtp(Smtp::new((**server).clone(), domain)?),
         })
     }
 
@@ -52,7 +52,6 @@ impl Transport {
         most: Duration,
     ) -> Result<(), Failure> {
         match self {
-            Transport::Off => Ok(()),
             Transport::Files(folder) => {
                 let (folder, name, bytes) = (folder.clone(), name.to_owned(), mail.formatted());
                 let written = tokio::task::spawn_blocking(move || write(&folder, &name, &bytes)).await;

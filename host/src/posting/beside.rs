@@ -11,7 +11,7 @@ use std::sync::Arc;
 /// Nothing may stand in its way, neither a constraint nor a reference: the whole batch would fail with it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Beside {
-    /// The statement without its rows: `insert into … (…) values`.
+    /// The statement without its rows: `insert into … (…)`.
     pub head: &'static str,
     /// The row.
     pub values: Vec<Told>,

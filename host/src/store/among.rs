@@ -1,6 +1,6 @@
 //! Rows by a list of keys: a look into the index for each of them, in one statement.
 
-use super::{Access, Column, Connection, Db, Error, HereTx, Row, Text, Tx, Value, bulk, fetch_all};
+use super::{Access, Column, Connection, Db, Error, HereTx, Row, Text, Tx, Value, bulk, execute, fetch_all};
 use std::sync::Arc;
 
 /// The most keys of one list on SQLite: these are numbered, see [`Connection::placeholder`].
@@ -84,6 +84,33 @@ impl Tx {
     ) -> Result<Vec<Row>, Error> {
         fetch_for_each(self.connection()?, sql, values, keys).await
     }
+
+    /// Runs a statement for the rows whose key is one of `keys`, which are of one type: `head` ends with the column that holds it, and
+    /// `values` are its placeholders. Tells how many rows it changed.
+    ///
+    /// # Errors
+    /// See [`Error`].
+    pub async fn execute_among(&mut self, head: &'static str, values: &[Value], keys: &[Value]) -> Result<u64, Error> {
+        let (mut connection, next) = (self.connection()?, values.len() + 1);
+        if let Connection::Postgres(connection) = connection {
+            let column = Column::of(keys);
+            let sql = format!("{head} = any(${next}::{}[])", column.element());
+            return bulk::execute(connection, sql, values.to_vec(), vec![column]).await;
+        }
+        let mut changed = 0;
+        for chunk in keys.chunks(KEYS_MAX) {
+            let sql = format!("{head} in ({})", numbered(next, chunk.len()));
+            let values = values.iter().chain(chunk).cloned().collect();
+            changed += execute(connection.reborrow(), Text::Built(&sql), values).await?;
+        }
+        Ok(changed)
+    }
+}
+
+/// So many placeholders from `next` on.
+fn numbered(next: usize, count: usize) -> String {
+    let list: Vec<String> = (next..next + count).map(|number| format!("${number}")).collect();
+    list.join(", ")
 }
 
 pub(super) async fn fetch_among(
@@ -98,8 +125,7 @@ pub(super) async fn fetch_among(
     };
     let (mut rows, next) = (Vec::new(), values.len() + 1);
     for chunk in keys.chunks(KEYS_MAX) {
-        let list: Vec<String> = (next..next + chunk.len()).map(|number| format!("${number}")).collect();
-        let sql = format!("{head} in ({}){tail}", list.join(", "));
+        let sql = format!("{head} in ({}){tail}", numbered(next, chunk.len()));
         let values = values.iter().chain(chunk).cloned().collect();
         rows.extend(fetch_all(connection.reborrow(), Text::Built(&sql), values).await?);
     }

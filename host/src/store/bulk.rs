@@ -1,8 +1,9 @@
 //! PostgreSQL with a column at a time: one statement for a whole batch, whose placeholders are arrays for `unnest` and `any`.
 
-use super::{Access, Db, Error, Row, Tx, Value, value};
+use super::{Access, Db, Error, Row, Rows, Tx, Value, value};
 use sqlx::postgres::PgArguments;
 use sqlx::{Arguments, AssertSqlSafe, PgConnection, SqlSafeStr};
+use std::borrow::Cow;
 use std::fmt::{self, Debug, Formatter};
 use uuid::Uuid;
 
@@ -15,8 +16,12 @@ pub enum Column {
     OptionalInts(Vec<Option<i64>>),
     /// 128-bit ids.
     Ids(Vec<Uuid>),
+    /// 128-bit ids, or null.
+    OptionalIds(Vec<Option<Uuid>>),
     /// Texts.
     Texts(Vec<String>),
+    /// Texts, or null.
+    OptionalTexts(Vec<Option<String>>),
     /// Bytes.
     Bytes(Vec<Vec<u8>>),
     /// Bytes, or null.
@@ -43,12 +48,31 @@ impl Column {
         }
     }
 
+    /// Of values of the type that the first of them has, each of which may be null. None when there are none, or some of another type.
+    fn of_values<'v>(values: impl Iterator<Item = &'v Value> + Clone) -> Option<Column> {
+        fn all<'v, V>(values: impl Iterator<Item = &'v Value>, of: fn(&'v Value) -> Option<V>) -> Option<Vec<V>> {
+            values.map(of).collect()
+        }
+        let id = |value: &Value| if let Value::Id(id) = value { Some(id.map(Uuid::from_u128)) } else { None };
+        let int = |value: &Value| if let Value::Int(int) = value { Some(*int) } else { None };
+        let text = |value: &Value| if let Value::Text(text) = value { Some(text.clone()) } else { None };
+        let bytes = |value: &Value| if let Value::Bytes(bytes) = value { Some(bytes.clone()) } else { None };
+        let bool = |value: &Value| if let Value::Bool(truth) = value { Some(*truth) } else { None };
+        match values.clone().next()? {
+            Value::Id(_) => all(values, id).map(Column::OptionalIds),
+            Value::Int(_) => all(values, int).map(Column::OptionalInts),
+            Value::Text(_) => all(values, text).map(Column::OptionalTexts),
+            Value::Bytes(_) => all(values, bytes).map(Column::OptionalBytes),
+            Value::Bool(_) => all(values, bool).map(Column::Bools),
+        }
+    }
+
     /// What PostgreSQL calls the type of its values.
     pub(super) const fn element(&self) -> &'static str {
         match self {
             Column::Ints(_) | Column::OptionalInts(_) => "bigint",
-            Column::Ids(_) => "uuid",
-            Column::Texts(_) => "text",
+            Column::Ids(_) | Column::OptionalIds(_) => "uuid",
+            Column::Texts(_) | Column::OptionalTexts(_) => "text",
             Column::Bytes(_) | Column::OptionalBytes(_) => "bytea",
             Column::Bools(_) => "boolean",
         }
@@ -59,7 +83,9 @@ impl Column {
             Column::Ints(column) => arguments.add(column),
             Column::OptionalInts(column) => arguments.add(column),
             Column::Ids(column) => arguments.add(column),
+            Column::OptionalIds(column) => arguments.add(column),
             Column::Texts(column) => arguments.add(column),
+            Column::OptionalTexts(column) => arguments.add(column),
             Column::Bytes(column) => arguments.add(column),
             Column::OptionalBytes(column) => arguments.add(column),
             Column::Bools(column) => arguments.add(column),
@@ -69,7 +95,7 @@ impl Column {
 
 /// One statement of PostgreSQL with its values as they are sent.
 pub struct Bulk {
-    sql: &'static str,
+    sql: Cow<'static, str>,
     arguments: PgArguments,
 }
 
@@ -78,9 +104,30 @@ impl Bulk {
     ///
     /// # Errors
     /// When a value cannot be sent.
-    pub fn new(sql: &'static str, values: Vec<Value>, columns: Vec<Column>) -> Result<Bulk, Error> {
-        Ok(Bulk { sql, arguments: arguments(values, columns)? })
+    pub fn new(sql: impl Into<Cow<'static, str>>, values: Vec<Value>, columns: Vec<Column>) -> Result<Bulk, Error> {
+        Ok(Bulk { sql: sql.into(), arguments: arguments(values, columns)? })
     }
+}
+
+/// What a statement does besides: a part for each table that these rows go into, once for each row of the part `head`, which has one or
+/// none. Their arrays are added to `columns`; `before` is how many placeholders come before these.
+///
+/// # Errors
+/// When a column has values of several types.
+pub fn also(rows: &[Rows], before: usize, columns: &mut Vec<Column>) -> Result<String, Error> {
+    let mut parts = String::new();
+    for (number, Rows { head, width, values }) in rows.iter().enumerate() {
+        parts.push_str(&format!(", also{number} as ({head} select u.* from head, unnest("));
+        for column in 0..*width {
+            let of_column = Column::of_values(values.iter().skip(column).step_by(*width));
+            let values = of_column.ok_or_else(|| Error::Statement("a column has values of several types".into()))?;
+            let comma = if column == 0 { "" } else { ", " };
+            parts.push_str(&format!("{comma}${}::{}[]", before + columns.len() + 1, values.element()));
+            columns.push(values);
+        }
+        parts.push_str(") u)");
+    }
+    Ok(parts)
 }
 
 impl Debug for Bulk {
@@ -134,7 +181,17 @@ pub(super) async fn fetch_all(
     values: Vec<Value>,
     columns: Vec<Column>,
 ) -> Result<Vec<Row>, Error> {
-    run(connection, sql, arguments(values, columns)?).await
+    run(connection, sql.to_owned(), arguments(values, columns)?).await
+}
+
+pub(super) async fn execute(
+    connection: &mut PgConnection,
+    sql: String,
+    values: Vec<Value>,
+    columns: Vec<Column>,
+) -> Result<u64, Error> {
+    let query = sqlx::query_with(AssertSqlSafe(sql).into_sql_str(), arguments(values, columns)?);
+    Ok(query.execute(connection).await?.rows_affected())
 }
 
 fn arguments(values: Vec<Value>, columns: Vec<Column>) -> Result<PgArguments, Error> {
@@ -145,7 +202,11 @@ fn arguments(values: Vec<Value>, columns: Vec<Column>) -> Result<PgArguments, Er
     Ok(arguments)
 }
 
-async fn run(connection: &mut PgConnection, sql: &str, arguments: PgArguments) -> Result<Vec<Row>, Error> {
-    let query = sqlx::query_with(AssertSqlSafe(sql).into_sql_str(), arguments);
+async fn run(
+    connection: &mut PgConnection,
+    sql: impl Into<Cow<'static, str>>,
+    arguments: PgArguments,
+) -> Result<Vec<Row>, Error> {
+    let query = sqlx::query_with(AssertSqlSafe(sql.into()).into_sql_str(), arguments);
     Ok(query.fetch_all(connection).await?.into_iter().map(Row::Postgres).collect())
 }

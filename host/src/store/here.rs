@@ -119,7 +119,7 @@ impl HereTx {
     /// See [`Error`].
     pub fn insert(&mut self, head: &str, width: usize, rows: &[Value], tail: &str) -> Result<(), Error> {
         let places: Vec<String> = (1..=width).map(|place| format!("?{place}")).collect();
-        let mut prepared = self.prepare(&format!("{head} ({}){tail}", places.join(", ")))?;
+        let mut prepared = self.prepare(&format!("{head} values ({}){tail}", places.join(", ")))?;
         for row in rows.chunks_exact(width) {
             prepared.bind_values(row)?;
             prepared.statement.raw_execute()?;

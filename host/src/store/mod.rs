@@ -21,7 +21,7 @@ mod fault; // failing on purpose, for tests
 mod scan; // very many rows, one value after the other
 
 pub use backup::{Pages, copy_file};
-pub use bulk::{Bulk, Column};
+pub use bulk::{Bulk, Column, also};
 pub use copy::PackedRows;
 pub use error::{Cause, Error};
 pub use fault::{Access, Armed, Fault, Faults, Moment};
@@ -326,7 +326,8 @@ impl Tx {
         execute(self.connection()?, Text::Constant(sql), values).await
     }
 
-    /// Inserts rows of `width` values each, many at a time: `head` ends with `values`, `tail` is what follows the rows.
+    /// Inserts rows of `width` values each, many at a time: `head` is the statement without them, `insert into … (…)`, and `tail` what
+    /// follows them.
     ///
     /// # Errors
     /// See [`Error`].
@@ -342,7 +343,7 @@ impl Tx {
             return tx.insert(head, width, &rows, tail);
         }
         for chunk in rows.chunks(VALUES_MAX / width * width) {
-            let mut sql = String::from(head);
+            let mut sql = format!("{head} values");
             for row in 0..chunk.len() / width {
                 sql.push_str(if row == 0 { " (" } else { ", (" });
                 for column in 1..=width {

@@ -33,7 +33,7 @@ pub struct Statement {
 /// Rows of one table, to be inserted later.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rows {
-    /// The statement without its rows: `insert into … (…) values`.
+    /// The statement without its rows: `insert into … (…)`.
     pub head: &'static str,
     /// Values of a row.
     pub width: usize,

@@ -265,6 +265,31 @@ async fn several_hosts_send_each_mail_once() {
     db.close().await;
 }
 
+/// One who forgot a password waits for no digest; and a server that sends mails on is not flooded.
+#[tokio::test]
+async fn no_more_than_so_many_go_in_a_second_and_resets_go_first() {
+    let mailbox = Mailbox::open(Security::StartTls).await;
+    let home = mailbox.home(Engine::Sqlite).await.with("HESABU_MAILS_PER_SECOND", "10");
+    let server = home.serve().await;
+    let member = Member::signed_up(&server, "alice").await;
+    let entity = uuid::Uuid::parse_str(&member.entity).unwrap().as_u128();
+    let db = home.database.open().await;
+    mailbox.one_for("alice@example.org").await;
+    let begun = Instant::now();
+    let mails = (0..50).map(|place| Mail::trade_contact(entity, entity, &format!("number {place}"))).collect();
+    mail::add(&db, mails, &Act::by_nobody(Action::MessageSent)).await.unwrap();
+    let asked = Client::of(&server).post("/password-reset", json!({ "email": "alice@example.org" })).await;
+    assert_eq!(asked.status, 200, "{}", asked.text);
+    mailbox.wait(|mail| mail.header("Subject") == "Reset your password", 1).await;
+    let before = mailbox.received().iter().filter(|mail| mail.header("Subject") == "A message from alice").count();
+    assert!(before <= 20, "the reset came after {before} others");
+    mailbox.wait(|mail| mail.header("Subject") == "A message from alice", 50).await;
+    // 10 at once, and 10 more at each of four seconds after that.
+    assert!(begun.elapsed() >= Duration::from_millis(3_900), "{:?}", begun.elapsed());
+    db.close().await;
+    server.stop();
+}
+
 #[tokio::test]
 async fn mails_are_files_unless_said_otherwise() {
     let home = Home::on(Engine::Sqlite).await.with("HESABU_PACE", "50");

@@ -4,7 +4,7 @@
 use super::{LEASE, Right, Write, Written, account_numbers, head_values};
 use crate::posting::keys::KeySlice;
 use crate::posting::rows::Appended;
-use crate::store::{Bulk, Column, Db, Error, PackedRows, Row, Rows, Tx, Value};
+use crate::store::{self, Bulk, Column, Db, Error, PackedRows, Row, Tx, Value};
 use const_format::{formatcp, str_replace};
 
 /// The time by the database's clock when the statement came, in microseconds. After waiting for a lock it is a little old, and then
@@ -84,24 +84,32 @@ const PARTS: &str = formatcp!(
      )"
 );
 
-const WRITE: &str = formatcp!("{PARTS} select lease_wanted from head");
-
-/// The same for a batch that only adds: most small ones. The database takes a part of a statement up even when nothing comes of it, and a
-/// single transfer would wait for that.
-const WRITE_NEW: &str = formatcp!("{NEW} select lease_wanted from head");
-
-/// The same for a single new row, without 25 arrays to be taken apart.
-const WRITE_ONE: &str = formatcp!(
+/// For a single new row, without 25 arrays to be taken apart.
+const ONE: &str = formatcp!(
     "{HEAD}, step as (
         insert into transfer (ledger_id, seq, at, {COLUMNS})
         select head.ledger_id, $2, $4, {} from head
-     )
-     select lease_wanted from head",
+     )",
     str_replace!(ARRAYS, "[]", "")
 );
 
-const fn statement(write: &Write) -> &'static str {
-    if only_adds(write) { WRITE_NEW } else { WRITE }
+/// What every statement ends with: whether it has written, and who waits.
+const END: &str = " select lease_wanted from head";
+
+/// The statement that writes these of the batch's rows of `transfer`, and everything else.
+fn statement(write: &Write, appended: &[Appended]) -> Result<Bulk, Error> {
+    let mut values = values(write);
+    let (parts, mut columns) = match appended {
+        [row] if only_adds(write) => {
+            values.extend(row_values(row));
+            (ONE, vec![])
+        }
+        // The database takes a part of a statement up even when nothing comes of it, and small batches would wait for that.
+        _ if only_adds(write) => (NEW, columns(write, appended)),
+        _ => (PARTS, columns(write, appended)),
+    };
+    let also = store::also(&write.beside, values.len(), &mut columns)?;
+    Bulk::new(format!("{parts}{also}{END}"), values, columns)
 }
 
 const fn only_adds(write: &Write) -> bool {
@@ -121,20 +129,12 @@ pub(in crate::posting) struct Packed {
     statement: Bulk,
     /// Rows of `transfer` that are not in the statement.
     copied: Option<PackedRows>,
-    /// Rows of others' tables.
-    beside: Vec<Rows>,
 }
 
 impl Packed {
     /// Everything in one statement.
     pub(super) fn whole(write: &Write) -> Result<Packed, Error> {
-        if let ([row], true) = (&write.appended[..], only_adds(write)) {
-            let mut values = values(write);
-            values.extend(row_values(row));
-            return Ok(Packed::new(Bulk::new(WRITE_ONE, values, vec![])?, None, write));
-        }
-        let columns = columns(write, &write.appended);
-        Ok(Packed::new(Bulk::new(statement(write), values(write), columns)?, None, write))
+        Ok(Packed { statement: statement(write, &write.appended)?, copied: None })
     }
 
     /// The same, or when there are many rows to be added, these beside it.
@@ -142,17 +142,12 @@ impl Packed {
         if write.appended.len() < COPIED_MIN {
             return Packed::whole(write);
         }
-        let statement = Bulk::new(statement(write), values(write), columns(write, &[]))?;
-        Ok(Packed::new(statement, Some(rows(write)), write))
-    }
-
-    fn new(statement: Bulk, copied: Option<PackedRows>, write: &Write) -> Packed {
-        Packed { statement, copied, beside: write.beside.clone() }
+        Ok(Packed { statement: statement(write, &[])?, copied: Some(rows(write)) })
     }
 }
 
 pub(super) async fn write_alone(db: &Db, packed: Packed) -> Result<Option<Written>, Error> {
-    if packed.copied.is_none() && packed.beside.is_empty() {
+    if packed.copied.is_none() {
         return written(&db.bulk(packed.statement).await?);
     }
     let db = db.clone();
@@ -170,13 +165,10 @@ pub(super) async fn write_alone(db: &Db, packed: Packed) -> Result<Option<Writte
 
 /// Writes in this transaction. Must not be cancelled, unless it is all in one statement.
 pub(super) async fn write(tx: &mut Tx, packed: Packed) -> Result<Option<Written>, Error> {
-    let Packed { statement, copied, beside } = packed;
+    let Packed { statement, copied } = packed;
     let Some(written) = written(&tx.bulk(statement).await?)? else { return Ok(None) };
     if let Some(rows) = copied {
         tx.copy(COPY, rows).await?;
-    }
-    for Rows { head, width, values } in beside {
-        tx.insert(head, width, values, "").await?;
     }
     Ok(Some(written))
 }
