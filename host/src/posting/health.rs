@@ -3,6 +3,9 @@
 use crate::store::{Db, Error, Value};
 use const_format::formatcp;
 use ledger_core::{LedgerId, Timestamp};
+use std::sync::Arc;
+use std::time::Instant;
+use tokio::sync::Mutex;
 
 /// One invariant, and how many rows break it.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -93,13 +96,51 @@ const RULES: [(&str, &str); 6] = [
     ),
 ];
 
+/// Looks at ledgers for whoever asks, one look at a time: each goes through a whole ledger, and a page that asks again and again would
+/// otherwise take all connections. Clones look together.
+#[derive(Clone, Debug, Default)]
+pub struct Looks {
+    last: Arc<Mutex<Option<Look>>>,
+}
+
+/// What was seen, and when it was begun to look.
+#[derive(Clone, Debug)]
+struct Look {
+    ledger: LedgerId,
+    began: Instant,
+    health: Health,
+}
+
+impl Looks {
+    /// The state of a ledger by a look that began after this was asked: all who came meanwhile share one. It is brought to its end although
+    /// whoever asked has gone.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn health(&self, db: &Db, ledger: LedgerId, now: Timestamp) -> Result<Health, Error> {
+        let asked = Instant::now();
+        let mut last = Arc::clone(&self.last).lock_owned().await;
+        if let Some(look) = last.as_ref().filter(|look| look.ledger == ledger && look.began >= asked) {
+            return Ok(look.health.clone());
+        }
+        let db = db.clone();
+        let look = tokio::spawn(async move {
+            let began = Instant::now();
+            let health = health(&db, ledger, now).await?;
+            *last = Some(Look { ledger, began, health: health.clone() });
+            Ok(health)
+        });
+        look.await.map_err(|error| Error::Unavailable(error.into()))?
+    }
+}
+
 /// Computes the state of a ledger as of one instant of the database. Rows that lag are held against the part of the history that
 /// they have.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn health(db: &Db, ledger: LedgerId, now: Timestamp) -> Result<Health, Error> {
-    let mut tx = db.begin_read().await?;
+    let mut tx = db.begin_long_read().await?;
     let id = || vec![Value::from(ledger.0)];
     let mut checks = vec![];
     for (rule, sql) in RULES {

@@ -120,9 +120,11 @@ impl<'d> Lease<'d> {
         let began = Instant::now();
         let sql =
             formatcp!("update ledger set lease_until = {NOW} + {LEASE} where ledger_id = $1 and lease_epoch = $2");
-        if self.db.execute(sql, vec![self.ledger.0.into(), self.epoch.into()]).await? == 0 {
+        let mut tx = self.db.begin_here().await?;
+        if tx.execute(sql, vec![self.ledger.0.into(), self.epoch.into()]).await? == 0 {
             return Err(Error::Retry("another host has taken the ledger".into()));
         }
+        tx.commit().await?;
         self.since = began;
         Ok(())
     }

@@ -49,7 +49,10 @@ impl Db {
                 let tx = HereTx::begin(Arc::clone(by_key).lock_owned().await, "begin", armed)?;
                 Tx::Here(tx).fetch_among(head, values, keys, tail).await
             }
-            Db::Postgres { .. } => self.fetch_among(head, values, keys, tail).await,
+            Db::Postgres { here, .. } => {
+                self.arm(Access::Read)?.statement()?;
+                fetch_among(Connection::Postgres(&mut *here.acquire().await?), head, values, keys, tail).await
+            }
         }
     }
 }

@@ -137,7 +137,8 @@ impl Debug for Bulk {
 }
 
 impl Db {
-    /// Runs one statement of PostgreSQL in a transaction of its own, and so in one round trip.
+    /// Runs one statement of PostgreSQL in a transaction of its own, and so in one round trip. It is a lane's, or one that others wait for as
+    /// they wait for a lane.
     ///
     /// # Errors
     /// See [`Error`]; always on SQLite.
@@ -145,9 +146,9 @@ impl Db {
         let mut armed = self.arm(Access::Write)?;
         match self {
             Db::Sqlite { .. } => Err(not_here()),
-            Db::Postgres { pool, .. } => {
+            Db::Postgres { here, .. } => {
                 armed.commit()?;
-                let rows = run(&mut *pool.acquire().await?, sql, arguments).await?;
+                let rows = run(&mut *here.acquire().await?, sql, arguments).await?;
                 armed.committed()?;
                 Ok(rows)
             }

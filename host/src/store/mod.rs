@@ -43,8 +43,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 pub enum Db {
     /// Embedded: one file.
     Sqlite {
-        /// Readers do not wait for anybody.
+        /// For whoever reads. Readers do not wait for writers.
         pool: SqlitePool,
+        /// The one connection that writes, for whoever has the turn: however many read, nobody keeps the turn and waits for them.
+        writer: SqlitePool,
         /// Writers take turns here, in the order in which they came, and not inside SQLite, where each would block a
         /// connection that readers need.
         turn: Arc<Mutex<Writer>>,
@@ -57,8 +59,10 @@ pub enum Db {
     },
     /// A server that speaks PostgreSQL.
     Postgres {
-        /// Connections to it.
+        /// Connections for whoever asks.
         pool: PgPool,
+        /// Connections for lanes and look-ups, which everybody waits for: however many read much, they cannot keep these from them.
+        here: PgPool,
         /// What goes wrong on purpose; see [`Db::with_faults`].
         faults: Option<Faults>,
     },
@@ -117,11 +121,11 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx, Error> {
         let armed = self.arm(Access::Write)?;
         Ok(match self {
-            Db::Sqlite { pool, turn, .. } => {
+            Db::Sqlite { writer, turn, .. } => {
                 let turn = Some(Arc::clone(turn).lock_owned().await);
-                Tx::Sqlite { tx: pool.begin_with("begin immediate").await?, turn, armed }
+                Tx::Sqlite { tx: writer.begin_with("begin immediate").await?, turn, armed }
             }
-            Db::Postgres { pool, .. } => Tx::Postgres { tx: begin_whole(pool, "begin").await?, armed },
+            Db::Postgres { pool, .. } => Tx::Postgres { tx: begin_whole(pool, BEGIN).await?, armed },
         })
     }
 
@@ -130,13 +134,13 @@ impl Db {
     /// # Errors
     /// See [`Db::begin`].
     pub async fn begin_here(&self) -> Result<Tx, Error> {
-        match self {
+        let armed = self.arm(Access::Write)?;
+        Ok(match self {
             Db::Sqlite { turn, .. } => {
-                let armed = self.arm(Access::Write)?;
-                Ok(Tx::Here(HereTx::begin(Arc::clone(turn).lock_owned().await, "begin immediate", armed)?))
+                Tx::Here(HereTx::begin(Arc::clone(turn).lock_owned().await, "begin immediate", armed)?)
             }
-            Db::Postgres { .. } => self.begin().await,
-        }
+            Db::Postgres { here, .. } => Tx::Postgres { tx: begin_whole(here, BEGIN).await?, armed },
+        })
     }
 
     /// Begins a transaction that only reads, on a thread that may block. Those of one database take turns.
@@ -144,13 +148,13 @@ impl Db {
     /// # Errors
     /// See [`Db::begin_read`].
     pub async fn begin_read_here(&self) -> Result<Tx, Error> {
-        match self {
+        let armed = self.arm(Access::Read)?;
+        Ok(match self {
             Db::Sqlite { reader, .. } => {
-                let armed = self.arm(Access::Read)?;
-                Ok(Tx::Here(HereTx::begin(Arc::clone(reader).lock_owned().await, "begin", armed)?))
+                Tx::Here(HereTx::begin(Arc::clone(reader).lock_owned().await, "begin", armed)?)
             }
-            Db::Postgres { .. } => self.begin_read().await,
-        }
+            Db::Postgres { here, .. } => Tx::Postgres { tx: begin_whole(here, BEGIN_READ).await?, armed },
+        })
     }
 
     /// Begins a transaction that only reads: everything it sees belongs together.
@@ -161,11 +165,21 @@ impl Db {
         let armed = self.arm(Access::Read)?;
         Ok(match self {
             Db::Sqlite { pool, .. } => Tx::Sqlite { tx: pool.begin().await?, turn: None, armed },
-            Db::Postgres { pool, .. } => {
-                let begin = "begin isolation level repeatable read read only";
-                Tx::Postgres { tx: begin_whole(pool, begin).await?, armed }
-            }
+            Db::Postgres { pool, .. } => Tx::Postgres { tx: begin_whole(pool, BEGIN_READ).await?, armed },
         })
+    }
+
+    /// [`Db::begin_read`] for what goes through a whole ledger, however long that takes. Other statements are given up by PostgreSQL some time
+    /// after whoever asked has been told that it takes too long.
+    ///
+    /// # Errors
+    /// See [`Db::begin_read`].
+    pub async fn begin_long_read(&self) -> Result<Tx, Error> {
+        let mut tx = self.begin_read().await?;
+        if let Tx::Postgres { .. } = tx {
+            tx.execute("set local statement_timeout = 0", vec![]).await?;
+        }
+        Ok(tx)
     }
 
     /// Reads what does not change once it is there, or of which the caller is the only writer and knows what is on its way. On PostgreSQL
@@ -176,10 +190,7 @@ impl Db {
     pub async fn read(&self) -> Result<Tx, Error> {
         match self {
             Db::Sqlite { .. } => self.begin_read().await,
-            Db::Postgres { pool, .. } => {
-                let armed = self.arm(Access::Read)?;
-                Ok(Tx::Postgres { tx: Session::Each(pool.acquire().await?), armed })
-            }
+            Db::Postgres { pool, .. } => self.read_each(pool).await,
         }
     }
 
@@ -190,8 +201,14 @@ impl Db {
     pub async fn read_here(&self) -> Result<Tx, Error> {
         match self {
             Db::Sqlite { .. } => self.begin_read_here().await,
-            Db::Postgres { .. } => self.read().await,
+            Db::Postgres { here, .. } => self.read_each(here).await,
         }
+    }
+
+    /// On one of these connections, each statement by itself.
+    async fn read_each(&self, pool: &PgPool) -> Result<Tx, Error> {
+        let armed = self.arm(Access::Read)?;
+        Ok(Tx::Postgres { tx: Session::Each(pool.acquire().await?), armed })
     }
 
     /// The same database, of which things go wrong on purpose. For tests.
@@ -246,8 +263,8 @@ impl Db {
     /// How many connections are open, and how many of them idle.
     pub fn connections(&self) -> (u32, u32) {
         let (open, idle) = match self {
-            Db::Sqlite { pool, .. } => (pool.size(), pool.num_idle()),
-            Db::Postgres { pool, .. } => (pool.size(), pool.num_idle()),
+            Db::Sqlite { pool, writer, .. } => (pool.size() + writer.size(), pool.num_idle() + writer.num_idle()),
+            Db::Postgres { pool, here, .. } => (pool.size() + here.size(), pool.num_idle() + here.num_idle()),
         };
         (open, u32::try_from(idle).unwrap_or(u32::MAX))
     }
@@ -255,13 +272,17 @@ impl Db {
     /// Waits for what is in flight and closes all connections.
     pub async fn close(&self) {
         match self {
-            Db::Sqlite { pool, turn, reader, by_key, .. } => {
+            Db::Sqlite { pool, writer, turn, reader, by_key, .. } => {
                 for here in [turn, reader, by_key] {
                     here.lock().await.close();
                 }
+                writer.close().await;
                 pool.close().await;
             }
-            Db::Postgres { pool, .. } => pool.close().await,
+            Db::Postgres { pool, here, .. } => {
+                here.close().await;
+                pool.close().await;
+            }
         }
     }
 }
@@ -404,6 +425,9 @@ impl Connection<'_> {
         }
     }
 }
+
+const BEGIN: &str = "begin";
+const BEGIN_READ: &str = "begin isolation level repeatable read read only";
 
 /// Begins a transaction of PostgreSQL, also when whoever waits for it goes away meanwhile. The driver would leave it open on a
 /// connection that somebody else gets next, and what they write would not be durable when they are told so.

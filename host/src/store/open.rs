@@ -16,8 +16,10 @@ static POSTGRES: Migrator = sqlx::migrate!("../migrations/postgres");
 
 /// Readers beside the one writer; more do not make SQLite faster.
 const SQLITE_CONNECTIONS: u32 = 8;
-/// A quarter of PostgreSQL's default of 100, so that a few hosts fit.
-const POSTGRES_CONNECTIONS: u32 = 24;
+/// Together a quarter of PostgreSQL's default of 100, so that a few hosts fit. A lane has up to three at the same time (it writes, reads
+/// for the next batch, and keeps its lease), and each look-up one.
+const POSTGRES_CONNECTIONS: u32 = 16;
+const POSTGRES_CONNECTIONS_HERE: u32 = 8;
 /// What a host that vanished in the middle of a batch may cost the others: its lock on a ledger is gone after half a minute, and
 /// who waits for it is told before that and tries again.
 const POSTGRES_SETTINGS: [(&str, &str); 5] = [
@@ -27,6 +29,9 @@ const POSTGRES_SETTINGS: [(&str, &str); 5] = [
     ("tcp_keepalives_interval", "5"),
     ("tcp_keepalives_count", "3"),
 ];
+/// Longer than a request may take: who asked has been told so, and the statement would keep its connection from others. What is allowed to
+/// take longer says so ([`Db::begin_long_read`]).
+const STATEMENT_TIMEOUT: [(&str, &str); 1] = [("statement_timeout", "35s")];
 /// How long a request waits for a connection before it is told that the database is busy.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A connection that was used so shortly before is not asked first whether it is still there.
@@ -75,13 +80,16 @@ impl Db {
                     .synchronous(SqliteSynchronous::Full)
                     .foreign_keys(true)
                     .busy_timeout(BUSY_TIMEOUT);
-                let pool =
-                    SqlitePoolOptions::new().max_connections(SQLITE_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
                 // A file does not go away between two statements.
-                let pool = pool.test_before_acquire(false);
+                let pool = |most: u32| {
+                    let pool = SqlitePoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
+                    pool.test_before_acquire(false)
+                };
                 let here = || Arc::new(Mutex::new(Writer::new(options.get_filename().to_owned(), BUSY_TIMEOUT)));
                 let (turn, reader, by_key) = (here(), here(), here());
-                Ok(Db::Sqlite { pool: pool.connect_with(options).await?, turn, reader, by_key, faults: None })
+                let writer = pool(1).connect_lazy_with(options.clone());
+                let pool = pool(SQLITE_CONNECTIONS).connect_with(options).await?;
+                Ok(Db::Sqlite { pool, writer, turn, reader, by_key, faults: None })
             }
             Some("postgres" | "postgresql") => {
                 let options = PgConnectOptions::from_str(address)
@@ -90,12 +98,16 @@ impl Db {
                     .options(POSTGRES_SETTINGS);
                 // A first connection of its own says why when there is none; a pool would only say that it waited.
                 options.connect().await?.close().await?;
-                let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_TIMEOUT);
-                // A round trip before each statement would double what a small one takes.
-                let pool = pool.test_before_acquire(false).before_acquire(|connection, used| {
-                    Box::pin(async move { Ok(used.idle_for < FRESH || connection.ping().await.is_ok()) })
-                });
-                Ok(Db::Postgres { pool: pool.connect_with(options).await?, faults: None })
+                let pool = |most: u32| {
+                    let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
+                    // A round trip before each statement would double what a small one takes.
+                    pool.test_before_acquire(false).before_acquire(|connection, used| {
+                        Box::pin(async move { Ok(used.idle_for < FRESH || connection.ping().await.is_ok()) })
+                    })
+                };
+                let here = pool(POSTGRES_CONNECTIONS_HERE).connect_lazy_with(options.clone());
+                let pool = pool(POSTGRES_CONNECTIONS).connect_with(options.options(STATEMENT_TIMEOUT)).await?;
+                Ok(Db::Postgres { pool, here, faults: None })
             }
             _ => Err(Error::Address("DATABASE_URL must begin with sqlite: or postgres://".into())),
         }
@@ -127,8 +139,9 @@ fn wrong_address(error: sqlx::Error) -> Error {
 /// When a migration fails, or the database has one that this program does not know: it is then older than the data.
 pub async fn migrate(db: &Db) -> Result<(), Error> {
     match db {
-        Db::Sqlite { pool, .. } => SQLITE.run(pool).await?,
-        Db::Postgres { pool, .. } => POSTGRES.run(pool).await?,
+        Db::Sqlite { writer, .. } => SQLITE.run(writer).await?,
+        // One may take as long as it needs.
+        Db::Postgres { here, .. } => POSTGRES.run(here).await?,
     }
     Ok(())
 }

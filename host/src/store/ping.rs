@@ -27,11 +27,17 @@ impl Db {
                 });
                 asked.await.map_err(|error| Error::Unavailable(error.into()))?
             }
-            Db::Postgres { .. } => {
+            Db::Postgres { pool, here, .. } => {
                 let sql = "select current_setting('transaction_read_only') = 'off' as writes";
-                let row = self.fetch_optional(sql, vec![]).await?;
-                let writes = row.map(|row| row.bool("writes")).transpose()?.unwrap_or_default();
-                if writes { Ok(()) } else { Err(Error::Unavailable("the database is read-only".into())) }
+                // Lanes and look-ups have connections of their own.
+                for pool in [pool, here] {
+                    let row = self.read_each(pool).await?.fetch_optional(sql, vec![]).await?;
+                    let writes = row.map(|row| row.bool("writes")).transpose()?.unwrap_or_default();
+                    if !writes {
+                        return Err(Error::Unavailable("the database is read-only".into()));
+                    }
+                }
+                Ok(())
             }
         }
     }

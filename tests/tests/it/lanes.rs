@@ -7,6 +7,8 @@ use hesabu_tests::room::{ALICE, BOB, Room, clock, pay};
 use ledger_core::{Action, Amount, Command, Create, Memo, Receipt, Rejection, Settle, Timestamp, TransferKind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// On one thread, what is joined waits together before the lane runs: it is one batch.
 #[tokio::test]
@@ -51,6 +53,41 @@ async fn a_key_of_a_group_that_failed_is_free_for_the_next() {
     // The one that was the reason is remembered, also when there is enough.
     assert_eq!(room.submit(vec![pay("other", BOB, ALICE, 500)]).await.unwrap(), [Err(too_much)]);
     assert_eq!(room.balance(BOB).await, 15);
+    room.prove().await;
+}
+
+#[tokio::test]
+async fn those_who_read_much_keep_nobody_from_posting_on_sqlite() {
+    those_who_read_much_keep_nobody_from_posting(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn those_who_read_much_keep_nobody_from_posting_on_postgres() {
+    those_who_read_much_keep_nobody_from_posting(Engine::Postgres).await;
+}
+
+/// Every connection is taken by a reader, and others wait for one. On SQLite whoever writes beside the lane has the turn that the lane needs too.
+async fn those_who_read_much_keep_nobody_from_posting(engine: Engine) {
+    let room = Room::on(engine, clock()).await;
+    let mut readers = vec![];
+    while let Ok(Ok(reader)) = timeout(Duration::from_millis(300), room.db.begin_read()).await {
+        readers.push(reader);
+    }
+    assert!(readers.len() > 2, "{}", readers.len());
+    let beside = async {
+        match engine {
+            Engine::Sqlite => drop(room.db.begin().await.unwrap()),
+            // It waits with the readers, and has nothing that others need.
+            Engine::Postgres => drop(timeout(Duration::from_millis(500), room.db.begin()).await),
+        }
+    };
+    let posted = async {
+        tokio::task::yield_now().await;
+        room.submit(vec![pay("a", ALICE, BOB, 1)]).await.unwrap()[0].unwrap();
+    };
+    let both = async { tokio::join!(beside, posted) };
+    timeout(Duration::from_secs(3), both).await.expect("nobody waits for a reader");
+    drop(readers);
     room.prove().await;
 }
 

@@ -32,7 +32,7 @@ const BEFORE_OR_AFTER: &str = "select position from transfer
 
 /// The first that is found.
 pub(super) async fn find(db: &Db) -> Result<Option<Fault>, Error> {
-    let mut tx = db.begin_read().await?;
+    let mut tx = db.begin_long_read().await?;
     for (what, sql) in TABLES {
         if let Some(row) = tx.fetch_optional(sql, vec![]).await? {
             return Ok(Some(of_no_ledger(what, row.id("ledger_id")?)));
