@@ -9,7 +9,7 @@ use crate::limits::Limits;
 use crate::mail;
 use crate::meters;
 use crate::parties::Holders;
-use crate::posting::{self, Ledger, Posting};
+use crate::posting::{self, Ledger, Looks, Posting};
 use crate::store::{self, Db};
 use crate::system_clock;
 use anyhow::{Context, bail};
@@ -33,6 +33,8 @@ pub struct Parts {
     pub db: Db,
     /// Where money moves.
     pub posting: Posting,
+    /// How the ledger is.
+    pub looks: Looks,
     /// Who somebody is.
     pub identity: Identity,
     /// Who has which account number.
@@ -104,6 +106,7 @@ impl App {
         let protection = config.protection.clone();
         Ok(App::from(Parts {
             posting: Posting::new(db.clone(), engine, Arc::new(system_clock)),
+            looks: Looks::default(),
             identity: Identity::new(db.clone(), keys).with_lockout(protection.lockout),
             holders: Holders::new(&db),
             limits: Limits::start(&db, protection.rates),

@@ -8,8 +8,8 @@ use crate::system_clock;
 use ledger_core::LedgerId;
 use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
-use std::sync::OnceLock;
-use std::time::Duration;
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
 
 /// Bounds of times, in seconds: from what a batch in memory takes to what a request may.
 const SECONDS: [f64; 14] = [0.000_5, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 30.0];
@@ -20,8 +20,11 @@ const COMMANDS: [f64; 8] = [1.0, 4.0, 16.0, 64.0, 256.0, 1_024.0, 4_096.0, 8_190
 /// How often what was measured is put into its buckets, so that it does not pile up when nobody reads.
 const UPKEEP: Duration = Duration::from_secs(5);
 
-/// How long the database may take for figures that it has.
+/// How long the database may take for figures that it has, and how often it is asked at most: anybody may read them.
 const SCRAPE_MAX: Duration = Duration::from_secs(1);
+
+/// When it was asked last.
+static SCRAPED: Mutex<Option<Instant>> = Mutex::new(None);
 
 static FIGURES: OnceLock<Option<PrometheusHandle>> = OnceLock::new();
 
@@ -76,6 +79,13 @@ pub async fn scrape(db: &Db) {
     let (open, idle) = db.connections();
     gauge!("hesabu_database_connections", "state" => "idle").set(f64::from(idle));
     gauge!("hesabu_database_connections", "state" => "used").set(f64::from(open.saturating_sub(idle)));
+    {
+        let mut scraped = SCRAPED.lock().unwrap_or_else(PoisonError::into_inner);
+        if scraped.is_some_and(|at| at.elapsed() < SCRAPE_MAX) {
+            return;
+        }
+        *scraped = Some(Instant::now());
+    }
     // A database that does not answer is no reason not to tell the rest.
     if let Ok(Ok(oldest)) = tokio::time::timeout(SCRAPE_MAX, mail::oldest_unsent(db)).await {
         let age = oldest.map_or(0, |since| system_clock().0.saturating_sub(since)) / 1_000_000;

@@ -53,7 +53,7 @@ mod verify; // the proof: replay of the journal
 pub use beside::{Beside, Told};
 pub(crate) use group::memo_digest;
 pub use group::{Entry, Group, key};
-pub use health::{Check, Health, health};
+pub use health::{Check, Health, Looks, health};
 pub use history::Step;
 pub use journal::{Hash, Record, hash_text, hashes, head, records};
 pub use ledgers::{Ledger, ensure_ledger, ledgers};

@@ -1,11 +1,16 @@
 //! What whoever runs a server sees: its figures, and whether it can do its work.
 
+use hesabu::posting::Looks;
+use hesabu::store::Faults;
 use hesabu_tests::client::Client;
 use hesabu_tests::database::Engine;
 use hesabu_tests::line::Line;
 use hesabu_tests::network::{Network, immediate};
+use hesabu_tests::room::{ALICE, BOB, Room, clock, pay};
 use hesabu_tests::server::Home;
+use ledger_core::Timestamp;
 use sqlx::{Connection, Executor, SqliteConnection};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -200,4 +205,33 @@ async fn figures_apart() {
     assert!(apart.outside("/metrics").await.text.contains("hesabu_http_requests_total"));
     assert_eq!(apart.outside("/api/v1/user").await.status, 404);
     tokio::task::spawn_blocking(move || server.stop()).await.expect("it stops");
+}
+
+/// However many ask how the ledger is, it is looked at for one of them at a time, and once for all who came meanwhile.
+#[tokio::test(flavor = "multi_thread")]
+async fn looks_at_the_ledger_are_shared() {
+    for engine in Engine::ALL {
+        let room = Room::on(engine, clock()).await;
+        room.submit(vec![pay("a", ALICE, BOB, 1)]).await.unwrap()[0].unwrap();
+        let begun = Arc::new(AtomicU32::new(0));
+        let count = Arc::clone(&begun);
+        let counted = room.db.clone().with_faults(Faults::new(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            None
+        }));
+        let looks = Looks::default();
+        let ask = || {
+            let (looks, db, ledger) = (looks.clone(), counted.clone(), room.ledger.id);
+            tokio::spawn(async move { looks.health(&db, ledger, Timestamp(0)).await })
+        };
+        let asked: Vec<_> = (0..20).map(|_| ask()).collect();
+        for look in asked {
+            assert!(look.await.unwrap().unwrap().is_sound());
+        }
+        let together = begun.load(Ordering::Relaxed);
+        assert!((1..=10).contains(&together), "{together} looks for 20 who asked");
+        // Who asks afterwards sees what happened meanwhile.
+        room.submit(vec![pay("b", ALICE, BOB, 1)]).await.unwrap()[0].unwrap();
+        assert_eq!(ask().await.unwrap().unwrap().posted, 2, "{engine:?}");
+    }
 }

@@ -50,7 +50,7 @@ struct CheckView {
     responses((status = 200, description = "OK", body = Data<HealthView>))
 )]
 async fn read(State(app): State<App>, _administrator: Administrator) -> Result<Data<HealthView>, Problem> {
-    let health = posting::health(&app.db, app.ledger.id, system_clock()).await?;
+    let health = app.looks.health(&app.db, app.ledger.id, system_clock()).await?;
     let sound = health.is_sound();
     let check = |check: posting::Check| CheckView { rule: check.rule, holds: check.broken == 0, broken: check.broken };
     Ok(Data {
