@@ -37,7 +37,7 @@ impl Server {
         command.env("DATABASE_URL", url).env("HESABU_DATA", data);
         // All load comes from one address, and much of it by one account.
         for limit in
-            ["REQUESTS_PER_MINUTE_BY_ADDRESS", "REQUESTS_PER_MINUTE_BY_ACCOUNT", "LOGINS_PER_MINUTE_BY_ADDRESS"]
+            ["CONNECTIONS_MAX_BY_ADDRESS", "REQUESTS_PER_MINUTE_BY_ADDRESS", "REQUESTS_PER_MINUTE_BY_ACCOUNT", "LOGINS_PER_MINUTE_BY_ADDRESS"]
         {
             command.env(format!("HESABU_{limit}"), "0");
         }

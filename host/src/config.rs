@@ -69,10 +69,13 @@ pub struct Options {
     /// Connections at the same time [default: 4096]
     #[arg(long, global = true, env = "HESABU_CONNECTIONS_MAX", value_name = "NUMBER")]
     pub connections_max: Option<u32>,
+    /// Connections of one address at the same time, 0 for any number [default: 512]
+    #[arg(long, global = true, env = "HESABU_CONNECTIONS_MAX_BY_ADDRESS", value_name = "NUMBER")]
+    pub connections_max_by_address: Option<u32>,
     /// Requests at the same time [default: 1024]
     #[arg(long, global = true, env = "HESABU_REQUESTS_MAX", value_name = "NUMBER")]
     pub requests_max: Option<u32>,
-    /// How long a connection may wait for the next request to begin and its head to be there [default: 75]
+    /// How long a connection may wait for the next request to begin and its head to be there, or for an answer to be taken [default: 75]
     #[arg(long, global = true, env = "HESABU_KEEP_ALIVE", value_name = "SECONDS")]
     pub keep_alive: Option<u32>,
     /// Another address for /metrics, which the first then does not serve [default: the same]

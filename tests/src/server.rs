@@ -17,7 +17,8 @@ pub const ADMINISTRATOR: &str = "admin@example.org";
 pub const PASSWORD: &str = "Test321321$$";
 
 /// Settings of which 0 is no limit.
-const UNLIMITED: [&str; 3] = [
+const UNLIMITED: [&str; 4] = [
+    "HESABU_CONNECTIONS_MAX_BY_ADDRESS",
     "HESABU_REQUESTS_PER_MINUTE_BY_ADDRESS",
     "HESABU_REQUESTS_PER_MINUTE_BY_ACCOUNT",
     "HESABU_LOGINS_PER_MINUTE_BY_ADDRESS",

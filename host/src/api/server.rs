@@ -2,6 +2,7 @@
 
 use super::mutual_credit;
 use crate::error::Error;
+use crate::limits::{Place, Places};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
@@ -16,6 +17,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_io_timeout::TimeoutWriter;
 use tower::ServiceExt;
 
 /// Connections beyond the most that are told so at the same time; still more are closed at once.
@@ -31,13 +33,18 @@ const PAUSE: Duration = Duration::from_secs(1);
 const BUFFER_MAX: usize = 64 << 10;
 
 /// How connections are kept.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Connections {
     /// So many at the same time.
     pub most: usize,
-    /// How long one may wait for the next request and its head.
+    /// And so many of one client.
+    pub places: Places,
+    /// How long one may wait for the next request and its head, or for its client to take some more of an answer.
     pub keep_alive: Duration,
 }
+
+/// What is given back when a connection ends.
+type Room = (OwnedSemaphorePermit, Place);
 
 /// Serves until `stop`, then finishes what is in flight: whoever waits for an answer gets it, and no new request is taken.
 pub async fn serve(listener: TcpListener, router: Router, connections: Connections, stop: impl Future<Output = ()>) {
@@ -61,11 +68,13 @@ pub async fn serve(listener: TcpListener, router: Router, connections: Connectio
                 continue;
             }
         };
+        // One more of a client that has all it may have is closed at once: telling it so would take room from others.
+        let Some(place) = connections.places.take(peer.ip()) else { continue };
         let watcher = ending.watcher();
         if let Ok(room) = Arc::clone(&room).try_acquire_owned() {
-            tokio::spawn(keep(stream, peer, router.clone(), connections.keep_alive, watcher, room));
+            tokio::spawn(keep(stream, peer, router.clone(), connections.keep_alive, watcher, (room, place)));
         } else if let Ok(room) = Arc::clone(&refusals).try_acquire_owned() {
-            tokio::spawn(refuse(stream, watcher, room));
+            tokio::spawn(refuse(stream, watcher, (room, place)));
         }
     }
     drop(listener);
@@ -79,9 +88,12 @@ async fn keep(
     router: Router,
     keep_alive: Duration,
     watcher: Watcher,
-    _room: OwnedSemaphorePermit,
+    _room: Room,
 ) {
     let _open = Open::count();
+    // Whoever asks for much and takes none of it would keep all of it in memory.
+    let mut stream = TimeoutWriter::new(stream);
+    stream.set_timeout(Some(keep_alive));
     let service = hyper::service::service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(peer));
         router.clone().oneshot(request.map(Body::new))
@@ -89,11 +101,11 @@ async fn keep(
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(keep_alive).max_buf_size(BUFFER_MAX);
     // What goes wrong with a connection is the client's affair, and it is gone.
-    let _ = watcher.watch(http.serve_connection(TokioIo::new(stream), service)).await;
+    let _ = watcher.watch(http.serve_connection(TokioIo::new(Box::pin(stream)), service)).await;
 }
 
 /// One connection too many is told so, and to come again.
-async fn refuse(stream: TcpStream, watcher: Watcher, _room: OwnedSemaphorePermit) {
+async fn refuse(stream: TcpStream, watcher: Watcher, _room: Room) {
     let service = hyper::service::service_fn(|_: Request<Incoming>| async {
         let mut answer = mutual_credit::refused(Error::Unavailable);
         answer.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -14,6 +14,7 @@ pub(crate) use logs::start_logging;
 
 use anyhow::{Context, bail};
 use hesabu::api::Connections;
+use hesabu::limits::Places;
 use hesabu::app::{self, App};
 use hesabu::config::{Config, Protection};
 use hesabu::engine::{COMPONENT, Engine};
@@ -53,13 +54,14 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
     // Whoever started it may have stopped listening; that is no reason not to serve.
     let _ = std::io::stdout().write_all(welcome.as_bytes()).and_then(|()| std::io::stdout().flush());
     let Protection { connections_max: most, keep_alive, .. } = config.protection;
-    let connections = Connections { most, keep_alive };
+    let places = Places::new(config.protection.connections_max_by_address, config.protection.proxies.clone());
+    let connections = Connections { most, places, keep_alive };
     let metrics = match config.metrics_listen {
         Some(address) => Some(listen(address, "HESABU_METRICS_LISTEN").await?),
         None => None,
     };
     let metrics = metrics.map(|listener| {
-        tokio::spawn(api::serve(listener, api::metrics_router(app.clone()), connections, std::future::pending()))
+        tokio::spawn(api::serve(listener, api::metrics_router(app.clone()), connections.clone(), std::future::pending()))
     });
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let server = api::serve(listener, api::router(app.clone()), connections, async move {

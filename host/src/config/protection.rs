@@ -19,9 +19,11 @@ pub struct Protection {
     pub origins: Option<Vec<String>>,
     /// Connections at the same time.
     pub connections_max: usize,
+    /// Connections of one address at the same time; 0 for any number.
+    pub connections_max_by_address: usize,
     /// Requests at the same time.
     pub requests_max: usize,
-    /// How long a connection may wait for the next request and its head.
+    /// How long a connection may wait for the next request and its head, or for its client to take some of an answer.
     pub keep_alive: Duration,
 }
 
@@ -61,6 +63,7 @@ impl Protection {
             })?,
             origins: Some(origins).filter(|origins| !origins.is_empty()),
             connections_max: most("HESABU_CONNECTIONS_MAX", |options| options.connections_max, 4_096)?,
+            connections_max_by_address: usize::try_from(number(|options| options.connections_max_by_address, 512))?,
             requests_max: most("HESABU_REQUESTS_MAX", |options| options.requests_max, 1_024)?,
             keep_alive: Duration::from_secs(positive("HESABU_KEEP_ALIVE", |options| options.keep_alive, 75)?.into()),
         })

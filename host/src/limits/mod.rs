@@ -1,5 +1,5 @@
-//! How many requests one client may send in a minute: by address, by address at the doors (where passwords are tried), and by person. What a
-//! refusal looks like is each surface's.
+//! How many requests one client may send in a minute: by address, by address at the doors (where passwords are tried), and by person; and how
+//! many connections it may keep. What a refusal looks like is each surface's.
 //!
 //! | step | who | what |
 //! | --- | --- | --- |
@@ -10,10 +10,12 @@
 //! away each host limits by what it counts itself.
 
 mod address; // where a request came from
+mod connections; // how many it has open
 mod counts; // what this host counted, and knows of others
 mod share; // what others counted
 
 pub use address::Proxies;
+pub use connections::{Place, Places};
 
 use crate::store::Db;
 use crate::system_clock;

@@ -5,7 +5,7 @@ use hesabu_tests::database::Engine;
 use hesabu_tests::server::{Home, Server};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 
 /// What a slow sender has sent of a request that has a longer body.
 const BEGUN: &str =
@@ -110,4 +110,63 @@ async fn more_connections_than_there_is_room_for_are_told_so() {
     drop(kept);
     tokio::time::sleep(Duration::from_millis(200)).await;
     assert_eq!(Client::of(&server).get("/user").await.status, 401);
+}
+
+/// One client may not take all connections, and one more of its is closed without a word.
+#[tokio::test]
+async fn one_address_does_not_keep_others_out() {
+    let home = Home::on(Engine::Sqlite).await.with("HESABU_CONNECTIONS_MAX_BY_ADDRESS", "2");
+    let server = home.serve().await;
+    let kept = [sent(&server, "").await, sent(&server, "").await];
+    let ask = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let third = until_ended(sent(&server, ask).await).await;
+    assert!(third.is_empty(), "{third}");
+    let from_elsewhere = TcpSocket::new_v4().expect("a socket");
+    from_elsewhere.bind("127.0.0.2:0".parse().expect("an address")).expect("all of 127 is this machine");
+    let address = server.address.strip_prefix("http://").and_then(|text| text.parse().ok()).expect("an address");
+    let mut other = from_elsewhere.connect(address).await.expect("it listens");
+    other.write_all(ask.as_bytes()).await.expect("it reads");
+    assert!(until_ended(other).await.starts_with("HTTP/1.1 200"));
+    drop(kept);
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    assert!(until_ended(sent(&server, ask).await).await.starts_with("HTTP/1.1 200"));
+}
+
+/// All that comes back until the connection ends, in order or not.
+async fn until_ended(mut stream: TcpStream) -> String {
+    let mut bytes = vec![];
+    let read = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut bytes));
+    // What was sent and not read resets it.
+    let _ = read.await.expect("it ends");
+    String::from_utf8(bytes).expect("text")
+}
+
+/// Whoever asks for much and takes none of it is let go, and what was made for them with it.
+#[tokio::test]
+async fn answers_that_nobody_takes_are_dropped() {
+    let home = Home::on(Engine::Sqlite).await.with("HESABU_KEEP_ALIVE", "2");
+    let server = home.serve().await;
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("a small buffer");
+    let address = server.address.strip_prefix("http://").and_then(|text| text.parse().ok()).expect("an address");
+    let mut stream = socket.connect(address).await.expect("it listens");
+    // More than the system keeps for those who do not read.
+    let page = "GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n";
+    stream.write_all(page.repeat(20).as_bytes()).await.expect("it reads");
+    let operator = Client::of(&server);
+    let open = async || {
+        let figures = operator.outside("/metrics").await.text;
+        let line = figures.lines().find(|line| line.starts_with("hesabu_http_connections ")).map(str::to_owned);
+        line.and_then(|line| line.rsplit(' ').next().and_then(|count| count.parse::<u32>().ok())).expect("a figure")
+    };
+    let before = open().await;
+    assert!(before >= 2, "{before}");
+    for _ in 0..100 {
+        if open().await < before {
+            drop(stream);
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("it is still open");
 }
