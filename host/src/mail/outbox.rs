@@ -278,6 +278,30 @@ pub(super) async fn forget_due(db: &Db, now: i64, limit: i64) -> Result<u64, Err
 
 /// Stores what became of mails, all at once. A mail that another host has claimed since is that host's.
 pub(super) async fn finish(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Error> {
+    match finish_together(db, ended).await {
+        Ok(()) => return Ok(()),
+        Err(error @ (Error::Retry(_) | Error::Unavailable(_))) => return Err(error),
+        // One of them cannot be stored, and it is not said which.
+        Err(_) => {}
+    }
+    for one in ended {
+        match finish_together(db, std::slice::from_ref(one)).await {
+            Ok(()) => {}
+            Err(error @ (Error::Retry(_) | Error::Unavailable(_))) => return Err(error),
+            Err(error) => {
+                let (id, error) = (crate::id_text(one.0.mail.id), &error as &dyn std::error::Error);
+                tracing::error!(
+                    id,
+                    error,
+                    "what became of a mail cannot be stored: it is tried again when its lease ends"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn finish_together(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Error> {
     if ended.is_empty() {
         return Ok(());
     }
@@ -290,16 +314,15 @@ pub(super) async fn finish(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Erro
     }
     for (Claimed { mail, attempts, .. }, end) in others {
         let mut values: Vec<Value> = vec![mail.id.into(), (*attempts).into()];
-        let reason = |reason: String| Value::from(reason.chars().take(ERROR_MAX).collect::<String>());
         let sql = match end {
             End::Done | End::Spread(_) => "delete from mail where mail_id = $1 and attempts = $2",
             End::Untried => "update mail set claimed_until = null where mail_id = $1 and attempts = $2",
             End::Later(due, why) => {
-                values.extend([Value::from(*due), reason(why.clone())]);
+                values.extend([Value::from(*due), reason(why)]);
                 "update mail set claimed_until = null, due_at = $3, last_error = $4 where mail_id = $1 and attempts = $2"
             }
             End::Failed(why) => {
-                values.extend([Value::from(system_clock().0), reason(why.clone())]);
+                values.extend([Value::from(system_clock().0), reason(why)]);
                 "update mail set claimed_until = null, failed_at = $3, last_error = $4, body = '' where mail_id = $1 and attempts = $2"
             }
         };
@@ -311,6 +334,11 @@ pub(super) async fn finish(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Erro
         }
     }
     tx.commit().await
+}
+
+/// As much of an error as is kept. Servers may say anything in it, also what no database takes for text.
+fn reason(why: &str) -> Value {
+    why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(ERROR_MAX).collect::<String>().into()
 }
 
 /// Forgets up to `limit` mails that were given up before `before`, and tells how many.
