@@ -150,8 +150,8 @@ impl Reader {
     async fn word(&self, mail: &Mail, reached: &Reached) -> Result<Worded, Stop> {
         let event = match mail.kind {
             Kind::Welcome => {
-                let who = party(&self.about(mail).await?);
-                return Ok(Worded::of(Told::Welcome { who, site: self.site("") }));
+                let number = self.about(mail).await?.account_number;
+                return Ok(Worded::of(Told::Welcome { number, site: self.site("") }));
             }
             Kind::SignupNotification => {
                 let contact = self.about(mail).await?;
