@@ -23,8 +23,9 @@ pub(super) fn content(told: Told) -> Content {
             ];
             Content::new(format!("A message from {}", from.name), blocks)
         }
-        Told::TradeContactCopy { from, text } => {
-            let blocks = vec![Text(format!("{} has written to another member:", from.full())), Quote(text)];
+        Told::TradeContactCopy { from, to, text } => {
+            let to = to.map_or_else(|| "another member".into(), |to| to.full());
+            let blocks = vec![Text(format!("{} has written to {to}:", from.full())), Quote(text)];
             Content::new(format!("Copy of a message from {}", from.name), blocks)
         }
         Told::Transfer { event, deal, site } => transfer(event, deal, site),

@@ -7,6 +7,7 @@ use crate::identity::Door;
 use crate::store::{Db, Error, Row, Statement, Tx, Value};
 use crate::{mint_id, system_clock};
 use ledger_core::{AccountId, TransferId};
+use uuid::Uuid;
 
 /// Adds mails: the statement before its rows. For many at once see [`Tx::insert`].
 pub const INSERT_HEAD: &str = "insert into mail (mail_id, kind, recipient, recipient_id, address, transfer_id, entity_id, body, created_at, due_at)";
@@ -68,10 +69,16 @@ impl Mail {
         Mail { entity: Some(from), body: text.into(), ..Mail::new(Kind::TradeContact, Recipient::Entity(to)) }
     }
 
-    /// The same for administrators to see.
-    pub fn trade_contact_copy(from: u128, text: &str) -> Mail {
+    /// The same for administrators to see. A row has one entity that it is about, and that is who wrote: whom it went to is the first line.
+    pub fn trade_contact_copy(from: u128, to: u128, text: &str) -> Mail {
         let mail = Mail::new(Kind::TradeContactCopy, Recipient::Administrators);
-        Mail { entity: Some(from), body: text.into(), ..mail }
+        Mail { entity: Some(from), body: format!("{}\n{text}", Uuid::from_u128(to).simple()), ..mail }
+    }
+
+    /// Whom it went to, and what was written, of a copy. A row of a version before says nothing of the first.
+    pub(super) fn copied(&self) -> (Option<u128>, &str) {
+        let to = self.body.split_once('\n').and_then(|(to, text)| Some((Uuid::parse_str(to).ok()?, text)));
+        to.map_or((None, &self.body), |(to, text)| (Some(to.as_u128()), text))
     }
 
     /// To the account that has to answer a transfer.

@@ -24,8 +24,9 @@ pub(super) fn content(told: Told) -> Content {
             ];
             Content::new(format!("Ujumbe kutoka kwa {}", from.name), blocks)
         }
-        Told::TradeContactCopy { from, text } => {
-            let blocks = vec![Text(format!("{} amemwandikia mwanachama mwingine:", from.full())), Quote(text)];
+        Told::TradeContactCopy { from, to, text } => {
+            let to = to.map_or_else(|| "mwanachama mwingine".into(), |to| to.full());
+            let blocks = vec![Text(format!("{} amemwandikia {to}:", from.full())), Quote(text)];
             Content::new(format!("Nakala ya ujumbe kutoka kwa {}", from.name), blocks)
         }
         Told::Transfer { event, deal, site } => transfer(event, deal, site),

@@ -23,6 +23,8 @@ pub(super) enum Told {
     },
     TradeContactCopy {
         from: Party,
+        /// Whom it went to.
+        to: Option<Party>,
         text: String,
     },
     Transfer {
