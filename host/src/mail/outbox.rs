@@ -204,6 +204,16 @@ pub async fn add(db: &Db, mails: Vec<Mail>, act: &Act) -> Result<(), Error> {
     tx.commit().await
 }
 
+/// Adds the mail that gives whoever logs in with this address at this door another password. Who that is, if anybody, is known when it is
+/// sent, and it is logged then.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ask_for_reset(db: &Db, address: &str, door: Door) -> Result<(), Error> {
+    let Statement { sql, values } = Mail::password_reset(address, door).into_statement();
+    db.execute(sql, values).await.map(drop)
+}
+
 /// Adds mails in a transaction.
 ///
 /// # Errors
@@ -283,7 +293,8 @@ pub(super) async fn forget_due(db: &Db, now: i64, limit: i64) -> Result<u64, Err
     db.execute(sql, vec![now.into(), limit.into()]).await
 }
 
-/// Stores what became of mails, all at once. A mail that another host has claimed since is that host's.
+/// Stores what became of mails, all at once. A mail that another host has claimed since is that host's. What the database refuses to store
+/// keeps no other mail from being stored: it is left to the end of its lease.
 pub(super) async fn finish(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Error> {
     match finish_together(db, ended).await {
         Ok(()) => return Ok(()),
