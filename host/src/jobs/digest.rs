@@ -4,6 +4,7 @@
 use super::turn::Turn;
 use crate::mail::{self, Mail, Match, Pace};
 use crate::store::{Db, Error, Row, Value};
+use crate::system_clock;
 use const_format::formatcp;
 
 /// Entities that are looked at in one transaction.
@@ -45,6 +46,8 @@ pub(super) async fn run(db: &Db, turn: &Turn, pace: Pace) -> Result<(), Error> {
     let until = turn.meant.saturating_sub(pace.micros(SETTLED_SECONDS));
     let mut after = 0;
     let (mut looked_at, mut queued) = (0, 0);
+    // A clock was ahead when these were told, and up to when they were is not known.
+    db.execute("delete from digest where told_until > $1", vec![system_clock().0.into()]).await?;
     loop {
         let values = vec![after.into(), BATCH.into()];
         let rows = db.fetch_all(TOLD, values).await?;
