@@ -2,7 +2,7 @@
 
 use super::{Door, Identity, Language, cleared};
 use crate::audit::{Act, Action};
-use crate::store::{Error, Statement};
+use crate::store::{Error, Statement, Value};
 use crate::system_clock;
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -29,7 +29,7 @@ impl Identity {
     /// A token for whoever logs in with this address at this door; none when nobody does. `mail` is the request that it answers, and
     /// grows with time: the tokens of earlier ones are void from now on, and when a later one was answered already, or this one's token was
     /// used, there is none either. Nor is there one so shortly after another that was not used: whoever asks in somebody else's name again and again
-    /// would keep them from ever using one.
+    /// would keep them from ever using one. It is logged, once for each request.
     ///
     /// # Errors
     /// When the database fails.
@@ -42,33 +42,36 @@ impl Identity {
         quiet: Duration,
     ) -> Result<Option<Reset>, Error> {
         let administrator = door.is_administrators();
-        let sql =
-            "select person_id, email, language, administrator from person where email_key = $1 and deleted_at is null";
-        let row = self.db.fetch_optional(sql, vec![super::email_key(address).into()]).await?;
+        let mut tx = self.db.begin().await?;
+        // First the person, and in a way that keeps others from it: should the address be given to somebody else meanwhile, that also ends
+        // this token, or it is not made.
+        let sql = "update person set email = email where email_key = $1 and deleted_at is null
+                   returning person_id, email, language, administrator";
+        let row = tx.fetch_optional(sql, vec![super::email_key(address).into()]).await?;
         let Some(row) = row else { return Ok(None) };
         // An administrator's password opens their door: it is not changed by the members'.
         if administrator != row.bool("administrator")? {
             return Ok(None);
         }
-        let token = random_token();
-        let sql = "insert into password_reset (person_id, administrator, mail_id, token_hash, expires_at)
-                   values ($1, $2, $3, $4, $5)
-                   on conflict (person_id, administrator) do update
-                   set mail_id = excluded.mail_id, token_hash = excluded.token_hash, expires_at = excluded.expires_at, used_at = null
-                   where (password_reset.mail_id < excluded.mail_id and (password_reset.used_at is not null or password_reset.mail_id < $6))
-                      or (password_reset.mail_id = excluded.mail_id and password_reset.used_at is null)";
-        let values = vec![
-            row.id("person_id")?.into(),
-            administrator.into(),
-            mail.into(),
-            hash(&token).into(),
-            expires_at.into(),
-            earlier(mail, quiet).into(),
-        ];
-        if self.db.execute(sql, values).await? == 0 {
-            return Ok(None);
+        let (person, token) = (row.id("person_id")?, random_token());
+        let mut values: Vec<Value> =
+            vec![person.into(), administrator.into(), mail.into(), hash(&token).into(), expires_at.into()];
+        let again = "update password_reset set token_hash = $4, expires_at = $5
+                     where person_id = $1 and administrator = $2 and mail_id = $3 and used_at is null";
+        if tx.execute(again, values.clone()).await? == 0 {
+            let sql = "insert into password_reset (person_id, administrator, mail_id, token_hash, expires_at)
+                       values ($1, $2, $3, $4, $5)
+                       on conflict (person_id, administrator) do update
+                       set mail_id = excluded.mail_id, token_hash = excluded.token_hash, expires_at = excluded.expires_at, used_at = null
+                       where password_reset.mail_id < excluded.mail_id and (password_reset.used_at is not null or password_reset.mail_id < $6)";
+            values.push(earlier(mail, quiet).into());
+            if tx.execute(sql, values).await? == 0 {
+                return Ok(None);
+            }
+            Act::by(person, Action::ResetRequested).at(door).write(&mut tx).await?;
         }
         let language = Language::stored(&row)?;
+        tx.commit().await?;
         Ok(Some(Reset { token, email: row.text("email")?, language }))
     }
 

@@ -6,27 +6,16 @@ use crate::posting::{self, Health};
 use crate::store::{Db, Error};
 use crate::system_clock;
 use ledger_core::{LedgerId, Timestamp};
-use std::time::Duration;
 
 /// How long nothing more is said after something was: a little less than a day, so that it is said at the same time of each.
 const SILENCE: i64 = 23 * 60 * 60 * 1_000_000;
-
-/// How often it is said that somebody is still at it: well within what a turn lasts.
-const AGAIN: Duration = Duration::from_secs(60);
 
 /// What expires is ended some time later, and that is not worth a mail.
 const LATE: i64 = 10 * 60 * 1_000_000;
 
 pub(super) async fn run(db: &Db, ledger: LedgerId, turn: &Turn) -> Result<(), Error> {
-    let look = posting::health(db, ledger, Timestamp(system_clock().0 - LATE));
-    tokio::pin!(look);
-    // It goes through the whole ledger, however long that takes; nobody else is to begin it meanwhile.
-    let health = loop {
-        tokio::select! {
-            health = &mut look => break health?,
-            () = tokio::time::sleep(AGAIN) => drop(turn.stay(db).await?),
-        }
-    };
+    // It goes through the whole ledger.
+    let health = turn.during(db, posting::health(db, ledger, Timestamp(system_clock().0 - LATE))).await?;
     if health.is_sound() {
         return Ok(());
     }

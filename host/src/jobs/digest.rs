@@ -1,9 +1,10 @@
 //! The daily digest: who is told what others have offered or wanted since the last time that matches what they want or offer. Only tags that
-//! an entity has now count, and never its own.
+//! an entity has now count, and never its own. Who was never told is told of the last day: what was there before, they found when they came.
 
 use super::turn::Turn;
 use crate::mail::{self, Mail, Match, Pace};
 use crate::store::{Db, Error, Row, Value};
+use crate::system_clock;
 use const_format::formatcp;
 
 /// Entities that are looked at in one transaction.
@@ -15,6 +16,9 @@ const MATCHES_MAX: i64 = 50;
 /// A tag may be stored somewhat later than the time that it carries: so many seconds before the run are left to the next.
 const SETTLED_SECONDS: u32 = 60;
 
+/// How far back is looked for whoever was never told, in microseconds.
+const DAY: i64 = 24 * 60 * 60 * 1_000_000;
+
 /// Entities that were admitted.
 const ADMITTED: &str = "('accepted', 'tradingPending', 'tradingAccepted', 'tradingRejected')";
 
@@ -23,7 +27,7 @@ const TOLD: &str = formatcp!(
     "select entity_id from entity where entity_id > $1 and daily_match_email and status in {ADMITTED} order by entity_id limit $2"
 );
 
-/// What matches for the entities from one to another, and was added up to an instant.
+/// What matches for the entities from one to another, and was added up to an instant; after another, for those that were never told.
 const MATCHES: &str = formatcp!(
     "select entity_id, kind, name, other_id from
        (select mine.entity_id, mine.name, theirs.kind, theirs.entity_id as other_id,
@@ -33,7 +37,7 @@ const MATCHES: &str = formatcp!(
         left join digest told on told.entity_id = own.entity_id
         join entity_tag theirs on theirs.name = mine.name and theirs.kind = case mine.kind when 'offer' then 'want' else 'offer' end
              and theirs.listed = true and theirs.entity_id <> mine.entity_id
-             and theirs.added_at > coalesce(told.told_until, -1) and theirs.added_at <= $3
+             and theirs.added_at > coalesce(told.told_until, $5) and theirs.added_at <= $3
         join entity other on other.entity_id = theirs.entity_id
         where own.entity_id >= $1 and own.entity_id <= $2 and own.daily_match_email and own.status in {ADMITTED}
           and other.status in {ADMITTED}) found
@@ -45,13 +49,15 @@ pub(super) async fn run(db: &Db, turn: &Turn, pace: Pace) -> Result<(), Error> {
     let until = turn.meant.saturating_sub(pace.micros(SETTLED_SECONDS));
     let mut after = 0;
     let (mut looked_at, mut queued) = (0, 0);
+    // A clock was ahead when these were told, and up to when they were is not known.
+    db.execute("delete from digest where told_until > $1", vec![system_clock().0.into()]).await?;
     loop {
         let values = vec![after.into(), BATCH.into()];
         let rows = db.fetch_all(TOLD, values).await?;
         let entities = rows.iter().map(|row| row.id("entity_id")).collect::<Result<Vec<u128>, _>>()?;
         let (Some(first), Some(last)) = (entities.first(), entities.last()) else { break };
         // Before the transaction: nobody who writes waits for it.
-        let mails = matching(db, *first, *last, until).await?;
+        let mails = turn.during(db, matching(db, *first, *last, until)).await?;
         let mut tx = db.begin().await?;
         if !turn.keep(&mut tx).await? {
             tracing::warn!(job = turn.name, "another host has taken over");
@@ -70,7 +76,7 @@ pub(super) async fn run(db: &Db, turn: &Turn, pace: Pace) -> Result<(), Error> {
 }
 
 async fn matching(db: &Db, first: u128, last: u128, until: i64) -> Result<Vec<Mail>, Error> {
-    let values = vec![first.into(), last.into(), until.into(), MATCHES_MAX.into()];
+    let values = vec![first.into(), last.into(), until.into(), MATCHES_MAX.into(), (until - DAY).into()];
     let rows = db.fetch_all(MATCHES, values).await?;
     let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>()?;
     let of_one = |found: &[(u128, Match)]| {

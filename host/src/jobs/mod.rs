@@ -131,7 +131,7 @@ impl Worker {
     async fn once(&self, entered: &mut bool) -> Result<(), Error> {
         let Worker { db, posting, ledger, pending_days, job, schedule, host, pace } = self;
         if !*entered {
-            enter(db, job.name(), *schedule).await?;
+            enter(db, job.name(), *schedule, *pace).await?;
             *entered = true;
         }
         let Some(turn) = Turn::take(db, job.name(), *schedule, *host, *pace).await? else { return Ok(()) };

@@ -9,6 +9,12 @@ use crate::system_clock;
 /// How long a job stays with a host that does not say that it is still at it.
 const LEASE_SECONDS: u32 = 300;
 
+/// How often it is said that somebody is still at it.
+const AGAIN_SECONDS: u32 = 60;
+
+/// A lease that ends later than after so many was not taken by this time: hosts agree about it to some minutes.
+const LEASES: i64 = 3;
+
 /// A job does not take more than one part in so many of the time, however long it takes.
 const REST: i64 = 20;
 
@@ -31,13 +37,17 @@ pub(super) struct Turn {
     pub(super) meant: i64,
 }
 
-/// Enters a job, unless it is there. Another schedule than it had counts from now on.
-pub(super) async fn enter(db: &Db, name: &'static str, schedule: Schedule) -> Result<(), Error> {
+/// Enters a job, unless it is there. Another schedule than it had counts from now on. So does this one, if a clock that was ahead has left
+/// the job to a time that is far away, or leased it until then; what rests after a long run may be done sooner for that, once.
+pub(super) async fn enter(db: &Db, name: &'static str, schedule: Schedule, pace: Pace) -> Result<(), Error> {
     let sql = "insert into job (name, schedule, next_at) values ($1, $2, $3)
-               on conflict (name) do update set schedule = excluded.schedule, next_at = excluded.next_at
-               where job.schedule <> excluded.schedule";
-    let next = schedule.next(system_clock().0);
-    db.execute(sql, vec![name.into(), schedule.to_string().into(), next.into()]).await.map(drop)
+               on conflict (name) do update set schedule = excluded.schedule, leased_until = null, host = null, next_at =
+                   case when job.schedule = excluded.schedule and job.next_at < excluded.next_at then job.next_at else excluded.next_at end
+               where job.schedule <> excluded.schedule or job.next_at > excluded.next_at or job.leased_until > $4";
+    let now = system_clock().0;
+    let (next, longest) = (schedule.next(now), pace.micros(LEASE_SECONDS).saturating_mul(LEASES));
+    let values = vec![name.into(), schedule.to_string().into(), next.into(), now.saturating_add(longest).into()];
+    db.execute(sql, values).await.map(drop)
 }
 
 impl Turn {
@@ -78,6 +88,18 @@ impl Turn {
         let kept = self.keep(&mut tx).await?;
         tx.commit().await?;
         Ok(kept)
+    }
+
+    /// Does something that takes as long as it takes, and says now and then that it is still at it: nobody else is to begin it meanwhile.
+    /// Whether it is, is asked by what follows.
+    pub(super) async fn during<T>(&self, db: &Db, work: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                done = &mut work => return done,
+                () = tokio::time::sleep(self.pace.seconds(AGAIN_SECONDS)) => drop(self.stay(db).await?),
+            }
+        }
     }
 
     /// It is done until the next time.

@@ -47,7 +47,7 @@ pub struct Delivery {
     /// Claimed, and to be begun before [`Delivery::stale_at`].
     queue: VecDeque<Claimed>,
     stale_at: Instant,
-    /// Nothing is claimed before, so that no more are sent in a second than the settings say.
+    /// Nothing is claimed before, so that no more are handed over in a second than the settings say.
     claim_at: Instant,
     sending: JoinSet<Sent>,
     /// What became of those that were sent, to be stored together.
@@ -185,7 +185,14 @@ impl Delivery {
 
     /// Leaves what was claimed and not begun to whoever claims it next.
     fn let_go(&mut self) {
+        self.spare(self.queue.len());
         self.ended.extend(self.queue.drain(..).map(|claimed| (claimed, End::Untried)));
+    }
+
+    /// So many that were claimed were not handed over: as many others are claimed the sooner.
+    fn spare(&mut self, mails: usize) {
+        let time = self.sender.reader.settings.time_of(mails);
+        self.claim_at = self.claim_at.checked_sub(time).unwrap_or(self.claim_at);
     }
 
     /// Begins to send, unless nothing is taken at the moment.
@@ -208,7 +215,8 @@ impl Delivery {
             Ok(Ok((claimed, end, asked))) => {
                 self.ended.push((claimed, end));
                 match asked {
-                    Asked::Not => {}
+                    // Somebody who asks for resets that are for nobody must not use up what may be sent.
+                    Asked::Not => self.spare(1),
                     Asked::Answered => self.downs = 0,
                     Asked::Away => self.pause(),
                 }
@@ -284,10 +292,6 @@ impl Sender {
                 tracing::warn!(id, kind, "a mail was refused for good");
                 (End::Failed(why), Asked::Answered)
             }
-            Err(Failure::Later(why) | Failure::Down(why)) if overdue => {
-                tracing::warn!(id, kind, "a mail was given up");
-                (End::Failed(format!("given up: {why}")), Asked::Not)
-            }
             Err(Failure::Later(why)) => {
                 (End::Later(now.saturating_add(wait(settings.pace, *attempts)), why), Asked::Answered)
             }
@@ -295,6 +299,13 @@ impl Sender {
                 let due = now.saturating_add(settings.pace.micros(POLL_SECONDS));
                 (End::Later(due, why), Asked::Away)
             }
+        };
+        let end = match end {
+            End::Later(_, why) if overdue => {
+                tracing::warn!(id, kind, "a mail was given up");
+                End::Failed(format!("given up: {why}"))
+            }
+            end => end,
         };
         Ok((claimed, end, asked))
     }

@@ -6,7 +6,7 @@ use super::told::{Deal, Event, Party, Told};
 
 pub(super) fn content(told: Told) -> Content {
     match told {
-        Told::Welcome { who, site } => welcome(&who, site),
+        Told::Welcome { number, site } => welcome(number, site),
         Told::DailyMatch { offered, wanted, site } => {
             let mut blocks = vec![Text("This is new among the other members since we last wrote to you.".into())];
             blocks.extend(listed("You want, and others offer:", &offered));
@@ -23,8 +23,9 @@ pub(super) fn content(told: Told) -> Content {
             ];
             Content::new(format!("A message from {}", from.name), blocks)
         }
-        Told::TradeContactCopy { from, text } => {
-            let blocks = vec![Text(format!("{} has written to another member:", from.full())), Quote(text)];
+        Told::TradeContactCopy { from, to, text } => {
+            let to = to.map_or_else(|| "another member".into(), |to| to.full());
+            let blocks = vec![Text(format!("{} has written to {to}:", from.full())), Quote(text)];
             Content::new(format!("Copy of a message from {}", from.name), blocks)
         }
         Told::Transfer { event, deal, site } => transfer(event, deal, site),
@@ -46,15 +47,15 @@ pub(super) fn content(told: Told) -> Content {
     }
 }
 
-fn welcome(who: &Party, site: Option<String>) -> Content {
+fn welcome(number: String, site: Option<String>) -> Content {
     let mut blocks = vec![
-        Text(format!("Welcome, {}!", who.name)),
+        Text("Welcome!".into()),
         Text("Your account is open. This is its number, which others need to trade with you:".into()),
-        Code(who.number.clone()),
+        Code(number),
         Text("An administrator will look at your application. You can trade as soon as you have been admitted.".into()),
     ];
     blocks.extend(site.map(|site| Link("Log in", site)));
-    Content::new(format!("Welcome, {}", who.name), blocks)
+    Content::new("Welcome".into(), blocks)
 }
 
 fn transfer(event: Event, deal: Deal, site: Option<String>) -> Content {

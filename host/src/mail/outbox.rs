@@ -7,6 +7,7 @@ use crate::identity::Door;
 use crate::store::{Db, Error, Row, Statement, Tx, Value};
 use crate::{mint_id, system_clock};
 use ledger_core::{AccountId, TransferId};
+use uuid::Uuid;
 
 /// Adds mails: the statement before its rows. For many at once see [`Tx::insert`].
 pub const INSERT_HEAD: &str = "insert into mail (mail_id, kind, recipient, recipient_id, address, transfer_id, entity_id, body, created_at, due_at)";
@@ -68,10 +69,16 @@ impl Mail {
         Mail { entity: Some(from), body: text.into(), ..Mail::new(Kind::TradeContact, Recipient::Entity(to)) }
     }
 
-    /// The same for administrators to see.
-    pub fn trade_contact_copy(from: u128, text: &str) -> Mail {
+    /// The same for administrators to see. A row has one entity that it is about, and that is who wrote: whom it went to is the first line.
+    pub fn trade_contact_copy(from: u128, to: u128, text: &str) -> Mail {
         let mail = Mail::new(Kind::TradeContactCopy, Recipient::Administrators);
-        Mail { entity: Some(from), body: text.into(), ..mail }
+        Mail { entity: Some(from), body: format!("{}\n{text}", Uuid::from_u128(to).simple()), ..mail }
+    }
+
+    /// Whom it went to, and what was written, of a copy. A row of a version before says nothing of the first.
+    pub(super) fn copied(&self) -> (Option<u128>, &str) {
+        let to = self.body.split_once('\n').and_then(|(to, text)| Some((Uuid::parse_str(to).ok()?, text)));
+        to.map_or((None, &self.body), |(to, text)| (Some(to.as_u128()), text))
     }
 
     /// To the account that has to answer a transfer.
@@ -197,6 +204,16 @@ pub async fn add(db: &Db, mails: Vec<Mail>, act: &Act) -> Result<(), Error> {
     tx.commit().await
 }
 
+/// Adds the mail that gives whoever logs in with this address at this door another password. Who that is, if anybody, is known when it is
+/// sent, and it is logged then.
+///
+/// # Errors
+/// When the database fails.
+pub async fn ask_for_reset(db: &Db, address: &str, door: Door) -> Result<(), Error> {
+    let Statement { sql, values } = Mail::password_reset(address, door).into_statement();
+    db.execute(sql, values).await.map(drop)
+}
+
 /// Adds mails in a transaction.
 ///
 /// # Errors
@@ -211,7 +228,7 @@ pub async fn insert(tx: &mut Tx, mails: Vec<Mail>) -> Result<(), Error> {
 /// # Errors
 /// When the database fails.
 pub async fn oldest_unsent(db: &Db) -> Result<Option<i64>, Error> {
-    // In the order of ids, which is about that of times: what was given up is passed over, and there is little of it.
+    // In the order of ids, which is about that of times. There is an index for it that has nothing of what was given up.
     let sql = "select created_at from mail where failed_at is null order by mail_id limit 1";
     db.fetch_optional(sql, vec![]).await?.map(|row| row.int("created_at")).transpose()
 }
@@ -276,8 +293,33 @@ pub(super) async fn forget_due(db: &Db, now: i64, limit: i64) -> Result<u64, Err
     db.execute(sql, vec![now.into(), limit.into()]).await
 }
 
-/// Stores what became of mails, all at once. A mail that another host has claimed since is that host's.
+/// Stores what became of mails, all at once. A mail that another host has claimed since is that host's. What the database refuses to store
+/// keeps no other mail from being stored: it is left to the end of its lease.
 pub(super) async fn finish(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Error> {
+    match finish_together(db, ended).await {
+        Ok(()) => return Ok(()),
+        Err(error @ (Error::Retry(_) | Error::Unavailable(_))) => return Err(error),
+        // One of them cannot be stored, and it is not said which.
+        Err(_) => {}
+    }
+    for one in ended {
+        match finish_together(db, std::slice::from_ref(one)).await {
+            Ok(()) => {}
+            Err(error @ (Error::Retry(_) | Error::Unavailable(_))) => return Err(error),
+            Err(error) => {
+                let (id, error) = (crate::id_text(one.0.mail.id), &error as &dyn std::error::Error);
+                tracing::error!(
+                    id,
+                    error,
+                    "what became of a mail cannot be stored: it is tried again when its lease ends"
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn finish_together(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Error> {
     if ended.is_empty() {
         return Ok(());
     }
@@ -290,16 +332,15 @@ pub(super) async fn finish(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Erro
     }
     for (Claimed { mail, attempts, .. }, end) in others {
         let mut values: Vec<Value> = vec![mail.id.into(), (*attempts).into()];
-        let reason = |reason: String| Value::from(reason.chars().take(ERROR_MAX).collect::<String>());
         let sql = match end {
             End::Done | End::Spread(_) => "delete from mail where mail_id = $1 and attempts = $2",
             End::Untried => "update mail set claimed_until = null where mail_id = $1 and attempts = $2",
             End::Later(due, why) => {
-                values.extend([Value::from(*due), reason(why.clone())]);
+                values.extend([Value::from(*due), reason(why)]);
                 "update mail set claimed_until = null, due_at = $3, last_error = $4 where mail_id = $1 and attempts = $2"
             }
             End::Failed(why) => {
-                values.extend([Value::from(system_clock().0), reason(why.clone())]);
+                values.extend([Value::from(system_clock().0), reason(why)]);
                 "update mail set claimed_until = null, failed_at = $3, last_error = $4, body = '' where mail_id = $1 and attempts = $2"
             }
         };
@@ -311,6 +352,11 @@ pub(super) async fn finish(db: &Db, ended: &[(Claimed, End)]) -> Result<(), Erro
         }
     }
     tx.commit().await
+}
+
+/// As much of an error as is kept. Servers may say anything in it, also what no database takes for text.
+fn reason(why: &str) -> Value {
+    why.chars().map(|c| if c.is_control() { ' ' } else { c }).take(ERROR_MAX).collect::<String>().into()
 }
 
 /// Forgets up to `limit` mails that were given up before `before`, and tells how many.

@@ -150,8 +150,8 @@ impl Reader {
     async fn word(&self, mail: &Mail, reached: &Reached) -> Result<Worded, Stop> {
         let event = match mail.kind {
             Kind::Welcome => {
-                let who = party(&self.about(mail).await?);
-                return Ok(Worded::of(Told::Welcome { who, site: self.site("") }));
+                let number = self.about(mail).await?.account_number;
+                return Ok(Worded::of(Told::Welcome { number, site: self.site("") }));
             }
             Kind::SignupNotification => {
                 let contact = self.about(mail).await?;
@@ -167,7 +167,9 @@ impl Reader {
             }
             Kind::TradeContactCopy => {
                 let from = party(&self.about(mail).await?);
-                return Ok(Worded::of(Told::TradeContactCopy { from, text: text::cleaned(&mail.body) }));
+                let (to, written) = mail.copied();
+                let to = contacts(&self.db, ContactOf::Entity, to.as_slice()).await?.first().map(party);
+                return Ok(Worded::of(Told::TradeContactCopy { from, to, text: text::cleaned(written) }));
             }
             Kind::BooksOutOfBalance => {
                 let broken = mail.body.lines().map(text::one_line).collect();

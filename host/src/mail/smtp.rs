@@ -114,10 +114,26 @@ fn down(error: Error) -> Failure {
 
 /// Something may be wrong with the mail, or with who it is for: others go on. If it is the server, the next one hears it from the start.
 fn sorted(error: &Error) -> Failure {
-    let code = error.status().map(u16::from);
-    match code {
-        Some(500..=599) => Failure::Refused(text(error)),
-        Some(_) | None => Failure::Later(text(error)),
+    let reply = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+    if error.status().is_some_and(|code| is_final(code.into(), &reply)) {
+        Failure::Refused(text(error))
+    } else {
+        Failure::Later(text(error))
+    }
+}
+
+/// Whether a reply is about this mail, or about who it is for, and will be the same tomorrow. Servers say at this step, too, what they have
+/// against this host or its sender, Postfix by default: that ends when somebody mends it, here or there. What is refused has a class, a
+/// subject and a detail before its words, such as `5.1.1` (RFC 3463).
+fn is_final(code: u16, reply: &str) -> bool {
+    let enhanced = reply.split_whitespace().next().and_then(|word| word.strip_prefix("5."));
+    let subject = enhanced.and_then(|rest| rest.split_once('.')).map(|(subject, _)| subject);
+    match (code, subject) {
+        // Logging in is missing or wrong; a policy is in the way.
+        (530 | 535, _) | (_, Some("7")) => false,
+        // Says that something failed, and nothing more, unless it names the address, the mailbox or the content.
+        (554, subject) => matches!(subject, Some("1" | "2" | "6")),
+        (code, _) => (500..=599).contains(&code),
     }
 }
 
@@ -133,4 +149,39 @@ fn text(error: &Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_can_be_mended_is_not_final() {
+        for (code, reply) in [
+            (550, "5.1.1 no such user"),
+            (550, "no such user"),
+            (552, "5.2.2 the mailbox is full"),
+            (553, "not allowed"),
+            (554, "5.1.1 no such user"),
+            (554, "5.2.1 the mailbox is closed"),
+            (554, "5.6.0 not a mail"),
+        ] {
+            assert!(is_final(code, reply), "{code} {reply}");
+        }
+        for (code, reply) in [
+            (554, "5.7.1 <alice@example.org>: Relay access denied"),
+            (550, "5.7.1 Client host rejected"),
+            (553, "5.7.1 Sender address rejected: not owned by user"),
+            (554, "Relay access denied"),
+            (554, "5.3.0 it is the system"),
+            (554, "5.5.1 no valid recipients"),
+            (554, ""),
+            (530, "authentication required"),
+            (535, "5.1.1 odd"),
+            (450, "5.1.1 odd"),
+            (421, "4.3.2 going away"),
+        ] {
+            assert!(!is_final(code, reply), "{code} {reply}");
+        }
+    }
 }

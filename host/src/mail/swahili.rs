@@ -6,7 +6,7 @@ use super::told::{Deal, Event, Party, Told};
 
 pub(super) fn content(told: Told) -> Content {
     match told {
-        Told::Welcome { who, site } => welcome(&who, site),
+        Told::Welcome { number, site } => welcome(number, site),
         Told::DailyMatch { offered, wanted, site } => {
             let mut blocks =
                 vec![Text("Haya ni mapya kutoka kwa wanachama wengine tangu tulipokuandikia mara ya mwisho.".into())];
@@ -24,8 +24,9 @@ pub(super) fn content(told: Told) -> Content {
             ];
             Content::new(format!("Ujumbe kutoka kwa {}", from.name), blocks)
         }
-        Told::TradeContactCopy { from, text } => {
-            let blocks = vec![Text(format!("{} amemwandikia mwanachama mwingine:", from.full())), Quote(text)];
+        Told::TradeContactCopy { from, to, text } => {
+            let to = to.map_or_else(|| "mwanachama mwingine".into(), |to| to.full());
+            let blocks = vec![Text(format!("{} amemwandikia {to}:", from.full())), Quote(text)];
             Content::new(format!("Nakala ya ujumbe kutoka kwa {}", from.name), blocks)
         }
         Told::Transfer { event, deal, site } => transfer(event, deal, site),
@@ -47,18 +48,18 @@ pub(super) fn content(told: Told) -> Content {
     }
 }
 
-fn welcome(who: &Party, site: Option<String>) -> Content {
+fn welcome(number: String, site: Option<String>) -> Content {
     let mut blocks = vec![
-        Text(format!("Karibu, {}!", who.name)),
+        Text("Karibu!".into()),
         Text(
             "Akaunti yako imefunguliwa. Hii ndiyo namba yake, ambayo wengine wataihitaji ili kufanya biashara nawe:"
                 .into(),
         ),
-        Code(who.number.clone()),
+        Code(number),
         Text("Msimamizi ataangalia ombi lako. Utaweza kufanya biashara mara tu utakapokubaliwa.".into()),
     ];
     blocks.extend(site.map(|site| Link("Ingia", site)));
-    Content::new(format!("Karibu, {}", who.name), blocks)
+    Content::new("Karibu".into(), blocks)
 }
 
 fn transfer(event: Event, deal: Deal, site: Option<String>) -> Content {

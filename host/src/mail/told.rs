@@ -3,8 +3,10 @@
 /// Everything that a mail's words are made of. Texts are single lines, but for what somebody wrote.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum Told {
+    /// Nothing that whoever signed up typed is in it: the address is nobody's until somebody reads this there, and may be a stranger's.
     Welcome {
-        who: Party,
+        /// Of the account.
+        number: String,
         /// Where to go, if there is an address.
         site: Option<String>,
     },
@@ -21,6 +23,8 @@ pub(super) enum Told {
     },
     TradeContactCopy {
         from: Party,
+        /// Whom it went to.
+        to: Option<Party>,
         text: String,
     },
     Transfer {

@@ -75,7 +75,7 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
     folder.create(path)
 }
 
-/// All of it or nothing under its name; written again, it is the same file.
+/// All of it or nothing under its name; written again, it is the same file. Durable with its name: its row is deleted then.
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let (unfinished, finished) = (folder.join(format!(".{name}.part")), folder.join(format!("{name}.eml")));
     let mut options = OpenOptions::new();
@@ -85,5 +85,8 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let mut file: File = options.open(&unfinished)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    std::fs::rename(&unfinished, &finished)
+    std::fs::rename(&unfinished, &finished)?;
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
+    Ok(())
 }

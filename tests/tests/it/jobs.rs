@@ -325,3 +325,119 @@ async fn a_digest_reaches_everybody_and_lists_what_can_be_read(engine: Engine) {
     db.close().await;
     server.stop();
 }
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_is_forgotten_on_sqlite() {
+    a_clock_that_was_ahead_is_forgotten(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_clock_that_was_ahead_is_forgotten_on_postgres() {
+    a_clock_that_was_ahead_is_forgotten(Engine::Postgres).await;
+}
+
+/// It was a year ahead when jobs were done, and when one was taken by a host that was killed.
+async fn a_clock_that_was_ahead_is_forgotten(engine: Engine) {
+    let mailbox = Mailbox::open(Security::StartTls).await;
+    let home = mailbox.home(engine).await;
+    let server = home.serve().await;
+    let admin = administrator(&home, &server).await;
+    let db = home.database.open().await;
+    let mut ann = trader(&server, &admin, "ann", [&["bread"], &[]], true, "accepted").await;
+    trader(&server, &admin, "ben", [&[], &["bread", "milk"]], true, "accepted").await;
+    tokio::time::sleep(SETTLED).await;
+    due(&db, "daily-digest").await;
+    assert_eq!(digests(&mailbox, &db, 0).await.len(), 2);
+    server.stop();
+    let next_year = || vec![(system_clock().0 + 365 * 86_400_000_000).into()];
+    db.execute("update job set next_at = $1", next_year()).await.unwrap();
+    db.execute("update job set next_at = 1, leased_until = $1, host = null where name = 'overdue'", next_year())
+        .await
+        .unwrap();
+    db.execute("update digest set told_until = $1", next_year()).await.unwrap();
+
+    let server = home.serve().await;
+    let started = Instant::now();
+    let rests = "select name from job where next_at > $1 or next_at = 1 or leased_until is not null";
+    while !db.fetch_all(rests, vec![(system_clock().0 + 86_400_000_000).into()]).await.unwrap().is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(20), "a job rests for a year: {}", server.log());
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    ann.client = ann.client.towards(&server);
+    patch(&ann, json!({ "offers": ["bread", "milk"] })).await;
+    tokio::time::sleep(SETTLED).await;
+    due(&db, "daily-digest").await;
+    let again = digests(&mailbox, &db, 2).await;
+    assert_eq!(again, [to("ann", &["bread: ben", "milk: ben"]), to("ben", &["bread: ann", "milk: ann"])]);
+    assert!(count(&db, "select max(told_until) as n from digest").await <= system_clock().0);
+    db.close().await;
+    server.stop();
+}
+
+#[tokio::test]
+async fn who_was_never_told_is_told_of_the_last_day_on_sqlite() {
+    who_was_never_told_is_told_of_the_last_day(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn who_was_never_told_is_told_of_the_last_day_on_postgres() {
+    who_was_never_told_is_told_of_the_last_day(Engine::Postgres).await;
+}
+
+async fn who_was_never_told_is_told_of_the_last_day(engine: Engine) {
+    let mailbox = Mailbox::open(Security::StartTls).await;
+    let home = mailbox.home(engine).await;
+    let server = home.serve().await;
+    let admin = administrator(&home, &server).await;
+    let db = home.database.open().await;
+    trader(&server, &admin, "ann", [&["bread"], &[]], true, "accepted").await;
+    db.execute("update entity_tag set added_at = $1", vec![(system_clock().0 - 90_000_000_000).into()]).await.unwrap();
+    trader(&server, &admin, "ben", [&[], &["bread"]], true, "accepted").await;
+    tokio::time::sleep(SETTLED).await;
+    due(&db, "daily-digest").await;
+    assert_eq!(digests(&mailbox, &db, 0).await, [to("ann", &["bread: ben"])]);
+    db.close().await;
+    server.stop();
+}
+
+/// To find what matches takes longer than a lease lasts.
+#[tokio::test]
+async fn a_digest_that_takes_long_stays_with_its_host() {
+    // A lease is 600 ms.
+    let home = Home::on(Engine::Postgres).await.with("HESABU_PACE", "2");
+    let folder = tempfile::tempdir().unwrap();
+    let server = home.serve().await;
+    let other = home.serve_beside(folder.path()).await;
+    let admin = administrator(&home, &server).await;
+    trader(&server, &admin, "ann", [&["bread"], &[]], true, "accepted").await;
+    let db = home.database.open().await;
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("lock table entity_tag", vec![]).await.unwrap();
+    let sql = "update job set next_at = $1, leased_until = null where name = 'daily-digest'";
+    db.execute(sql, vec![system_clock().0.into()]).await.unwrap();
+    let host = async || {
+        let rows = db.fetch_all("select host from job where name = 'daily-digest'", vec![]).await.unwrap();
+        rows[0].optional_id("host").unwrap()
+    };
+    let started = Instant::now();
+    while host().await.is_none() {
+        assert!(started.elapsed() < Duration::from_secs(20), "nobody takes it");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let (first, started) = (host().await, Instant::now());
+    while started.elapsed() < Duration::from_millis(2_500) {
+        assert_eq!(host().await, first, "another has taken it after {:?}", started.elapsed());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    tx.commit().await.unwrap();
+    let started = Instant::now();
+    while host().await.is_some() {
+        assert!(started.elapsed() < Duration::from_secs(20), "it does not end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(count(&db, "select count(*) as n from digest").await, 1);
+    db.close().await;
+    for server in [server, other] {
+        server.stop();
+    }
+}

@@ -1,6 +1,7 @@
 //! Every kind of mail in both languages, as its reader sees it; and names that would like to be more than a name.
 
 use hesabu::audit::{Act, Action};
+use hesabu::identity::Door;
 use hesabu::mail::{self, Kind, Mail, Match};
 use hesabu::store::Db;
 use hesabu_tests::client::Client;
@@ -10,16 +11,18 @@ use hesabu_tests::network::{Member, Network};
 use hesabu_tests::server::{ADMINISTRATOR, PASSWORD};
 use ledger_core::{AccountId, TransferId};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 const SITE: &str = "https://trade.example.org/app";
 
-/// The reader, what the subject is, and what the text has in it. `{}` are the account numbers of Alice and of Bob.
+/// The reader, what the subject is, and what the text has in it. `{}` are the account numbers of Alice and of Bob. Bob and the second
+/// administrator read Swahili.
 type Expected = (&'static str, &'static str, &'static [&'static str]);
 
-const EXPECTED: [Expected; 21] = [
-    ("alice", "Welcome, alice", &["Welcome, alice!", "    {alice}", "Log in: https://trade.example.org/app"]),
-    ("bob", "Karibu, bob", &["Karibu, bob!", "    {bob}", "Ingia: https://trade.example.org/app"]),
+/// Every kind in both languages.
+const EXPECTED: [Expected; 2 * Kind::ALL.len()] = [
+    ("alice", "Welcome", &["Welcome!\n", "    {alice}", "Log in: https://trade.example.org/app"]),
+    ("bob", "Karibu", &["Karibu!\n", "    {bob}", "Ingia: https://trade.example.org/app"]),
     (
         "alice",
         "New matches for your offers and wants",
@@ -76,9 +79,31 @@ const EXPECTED: [Expected; 21] = [
         "New signup: alice",
         &["Entity: alice\nAccount number: {alice}\nE-mail: alice@example.org", "/app/admin"],
     ),
-    ("admin", "Copy of a message from bob", &["> copied\n"]),
+    (
+        "second",
+        "Usajili mpya: alice",
+        &["Biashara: alice\nNamba ya akaunti: {alice}\nBarua pepe: alice@example.org", "/app/admin"],
+    ),
+    ("admin", "Copy of a message from bob", &["bob ({bob}) has written to alice ({alice}):\n\n> copied <b>\n"]),
+    ("second", "Nakala ya ujumbe kutoka kwa bob", &["bob ({bob}) amemwandikia alice ({alice}):\n\n> copied <b>\n"]),
     ("admin", "The books of KES-MC are out of balance", &["- balances do not sum to zero: 3\n- one <more>: 1"]),
+    (
+        "second",
+        "Hesabu za KES-MC haziko sawa",
+        &["- balances do not sum to zero: 3\n- one <more>: 1", "Endesha `hesabu"],
+    ),
+    (
+        "alice",
+        RESET,
+        &["to reset your password.", "/app/password-reset/", "The token for it is:\n\n    ", "for 60 minutes"],
+    ),
+    ("bob", RESET_SW, &["/app/password-reset/", "\n\n    ", "ndani ya dakika 60"]),
+    ("admin", RESET, &["to reset your administrator's password.", "/app/admin/password-reset/", "\n\n    "]),
+    ("second", RESET_SW, &["/app/admin/password-reset/", "\n\n    ", "ndani ya dakika 60"]),
 ];
+
+const RESET: &str = "Reset your password";
+const RESET_SW: &str = "Badilisha nenosiri lako";
 
 #[tokio::test]
 async fn every_kind_is_worded_in_both_languages_on_sqlite() {
@@ -96,12 +121,16 @@ async fn every_kind_is_worded_in_both_languages(engine: Engine) {
     let network = Network::at(home, "2000000", "2000000").await;
     let Network { alice, bob, .. } = &network;
     // Told of what happened before it was known what he reads.
-    mailbox.wait(|mail| mail.header("Subject") == "Welcome, bob", 1).await;
+    mailbox.one_for("bob@example.org").await;
     bob.client.patch("/user", json!({ "language": "sw" })).await.data();
     bob.client.patch("/user", json!({ "language": "fr" })).await.refused(400, "Please specify a valid language.");
     assert!(bob.client.patch("/user", json!({})).await.data().get("language").is_none());
 
     let db = network.home.database.open().await;
+    let second = network.home.run(&["admin", "create", "--email", "second@example.org"], PASSWORD).await;
+    assert_eq!(second.code, Some(0), "{second:?}");
+    let language = "update person set language = 'sw' where email_key = 'second@example.org'";
+    assert_eq!(db.execute(language, vec![]).await.unwrap(), 1);
     let mails = everything(&network, &db).await;
     // Transfers were told of when they happened, too.
     let count = mails.len() + 4;
@@ -118,16 +147,15 @@ async fn every_kind_is_worded_in_both_languages(engine: Engine) {
             let text = text.replace("{alice}", &alice.account).replace("{bob}", &bob.account);
             assert!(letter.text.contains(&text), "{subject}: there is no {text:?} in {}", letter.text);
         }
-        is_well_formed(&letter, subject, if reader == "bob" { "sw" } else { "en" });
+        is_well_formed(&letter, subject, if ["bob", "second"].contains(&reader) { "sw" } else { "en" });
     }
     let answer = one(&received, "alice", "A message from bob").header("Reply-To");
     assert_eq!(answer, "bob <bob@example.org>");
     assert_eq!(one(&received, "alice", "A message from bob").header("Auto-Submitted"), "");
     assert_eq!(one(&received, "admin", "New signup: alice").header("Reply-To"), "");
-    // Resets have tokens, and are tested where those are used.
-    assert_eq!(Kind::ALL.len() - 2, 12);
-    let subjects: std::collections::HashSet<String> = received.iter().map(|mail| mail.header("Subject")).collect();
-    assert!(subjects.len() >= EXPECTED.len(), "{subjects:?}");
+    // The other reset of each language has the same subject.
+    let subjects: HashSet<String> = received.iter().map(|mail| mail.header("Subject")).collect();
+    assert!(subjects.len() >= EXPECTED.len() - 2, "{subjects:?}");
     db.close().await;
 }
 
@@ -145,6 +173,13 @@ fn is_well_formed(letter: &Letter, subject: &str, language: &str) {
     let Letter { text, html, .. } = letter;
     assert!(html.starts_with("<!DOCTYPE html><html lang=\"") && html.ends_with("</html>"), "{html}");
     assert!(html.contains(&format!("<html lang=\"{language}\">")), "{subject}: {html}");
+    let shown = html.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&amp;", "&");
+    for line in text.lines() {
+        let line = line.trim_start().trim_start_matches("> ").trim_start_matches("- ");
+        // A name and its value stand in two cells, what is linked before its address.
+        let both = || line.split_once(": ").is_some_and(|(one, other)| shown.contains(one) && shown.contains(other));
+        assert!(shown.contains(line) || both(), "{subject}: {line:?} is not in {html}");
+    }
     for typed in ["<b>", "<50", "<late>", "<more>"] {
         assert!(!html.contains(typed), "{subject}: {html}");
         let escaped = typed.replace('<', "&lt;").replace('>', "&gt;");
@@ -180,14 +215,20 @@ async fn everything(network: &Network, db: &Db) -> Vec<Mail> {
     let rejected = settled(alice, bob, "out", "9", "reject").await;
     let cancelled = settled(bob, alice, "out", "11", "cancel").await;
     let both = [alice_account, bob_account];
-    let [welcome, _] = Mail::of_signup(bob_entity);
+    let ([welcome, _], [_, notification]) = (Mail::of_signup(bob_entity), Mail::of_signup(alice_entity));
+    let reset = |name: &str, door| Mail::password_reset(&format!("{name}@example.org"), door);
     let mut mails = vec![
         welcome,
+        notification,
+        reset("alice", Door::Member),
+        reset("bob", Door::Member),
+        reset("admin", Door::Administrator),
+        reset("second", Door::Administrator),
         Mail::daily_match(alice_entity, &[found(true, "hops", bob_entity), found(false, "24h-beer", bob_entity)]),
         Mail::daily_match(bob_entity, &[found(true, "hops", alice_entity)]),
         Mail::trade_contact(bob_entity, alice_entity, "Habari, Alice!\r\n\r\n<b>Tuonane</b> & kesho."),
         Mail::trade_contact(alice_entity, bob_entity, "Good day"),
-        Mail::trade_contact_copy(bob_entity, "copied"),
+        Mail::trade_contact_copy(bob_entity, alice_entity, "copied <b>"),
         Mail::transfer_initiated(settled(bob, alice, "out", "1234567.8", "").await, alice_account),
         Mail::transfer_initiated(settled(alice, bob, "in", "0.05", "").await, bob_account),
         Mail::transfer_accepted(settled(alice, bob, "out", "7", "accept").await, alice_account),
@@ -213,7 +254,8 @@ async fn names_are_only_names_on_postgres() {
     names_are_only_names(Engine::Postgres).await;
 }
 
-/// Line ends, characters that turn the direction, and 5,000 characters, in names that stand in headers.
+/// Line ends, characters that turn the direction, and 5,000 characters, in names that stand in headers. What goes to an address that nobody
+/// has shown to be theirs has none of it: who signs up would say what they like to strangers.
 async fn names_are_only_names(engine: Engine) {
     let mailbox = Mailbox::open(Security::StartTls).await;
     let home = mailbox.home(engine).await;
@@ -228,12 +270,20 @@ async fn names_are_only_names(engine: Engine) {
         "=?utf-8?q?Bcc=3A?=",
         "Ñandú Kahawa ☕ ሻይ",
     ];
+    let mut same = None;
     for (place, name) in names.iter().filter(|name| !name.contains('\u{0}')).enumerate() {
         let email = format!("eve{place}@example.org");
-        let body = json!({ "userEmail": email, "password": PASSWORD, "entityName": name });
+        let body = json!({ "userEmail": email, "password": PASSWORD, "entityName": name, "firstName": name, "lastName": name });
         let data = Client::of(&network.server).post("/signup", body).await.data();
         let entity = uuid::Uuid::parse_str(data["entityID"].as_str().unwrap()).unwrap().as_u128();
-        is_harmless(&mailbox.one_for(&email).await);
+        let welcome = mailbox.one_for(&email).await;
+        is_harmless(&welcome);
+        let letter = welcome.letter();
+        let number =
+            letter.text.lines().find_map(|line| line.strip_prefix("    ")).expect("it has a number").to_owned();
+        let said = [letter.text, letter.html].map(|text| text.replace(&number, ""));
+        assert_eq!(letter.subject, "Welcome");
+        assert_eq!(*same.get_or_insert_with(|| said.clone()), said);
         write_to_alice(&network, &db, entity).await;
     }
     // Longer than anybody may say today.

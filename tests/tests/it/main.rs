@@ -26,6 +26,7 @@ mod crash; // kill -9
 mod overdue; // proposals that nobody answers
 mod import; // rows of files
 mod mail; // sent once, to whom it is for
+mod mail_trouble; // whatever a server says, and whoever asks for what is for nobody
 mod mail_kinds; // what each says, and that nobody says more with it
 mod mail_told; // because of what happened
 mod mail_written; // passwords that were forgotten, and what members write to each other

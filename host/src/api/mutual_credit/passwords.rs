@@ -5,10 +5,9 @@ use super::fields::Faults;
 use super::openapi::{ADMINISTRATION, MANAGE};
 use super::problem::Problem;
 use crate::app::App;
-use crate::audit::{Act, Action};
 use crate::error::Error;
 use crate::identity::{Door, Session};
-use crate::mail::{self, Mail};
+use crate::mail;
 use axum::extract::{FromRequestParts, Path, State};
 use axum::http::request::Parts;
 use serde::Deserialize;
@@ -119,8 +118,7 @@ async fn ask_at(app: &App, door: Door, request: Forgotten) -> Result<(), Problem
     let email = email.unwrap_or_default();
     faults.email(&email);
     faults.check()?;
-    let act = Act::by_stranger(&email, Action::ResetRequested).at(door);
-    Ok(mail::add(&app.db, vec![Mail::password_reset(&email, door)], &act).await?)
+    Ok(mail::ask_for_reset(&app.db, &email, door).await?)
 }
 
 /// Gives whoever was mailed this token another password, once. All their sessions end.

@@ -81,7 +81,7 @@ async fn send(State(app): State<App>, Member(session): Member, Body(request): Bo
     }
     let mut mails = vec![Mail::trade_contact(sender.entity, receiver.entity, &text)];
     if app.mail.copies {
-        mails.push(Mail::trade_contact_copy(sender.entity, &text));
+        mails.push(Mail::trade_contact_copy(sender.entity, receiver.entity, &text));
     }
     // Who wrote to whom, and not what.
     let act = Act::by(session.person, Action::MessageSent).to(receiver.entity);

@@ -3,8 +3,9 @@
 use hesabu_tests::client::Client;
 use hesabu_tests::database::Engine;
 use hesabu_tests::network::{Network, immediate, log_in};
-use hesabu_tests::server::PASSWORD;
+use hesabu_tests::server::{ADMINISTRATOR, PASSWORD};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn what_is_done_to_transfers_is_logged_once_on_sqlite() {
@@ -133,7 +134,7 @@ async fn everything_else_is_logged(engine: Engine) {
     nobody.post("/admin/login", login(&bob.email, PASSWORD)).await.messages();
     let other = log_in(server, "/login", &alice.email).await;
     other.post("/logout", "").await;
-    nobody.post("/password-reset", json!({ "email": alice.email })).await;
+    resets_are_sent(&network).await;
     alice.client.patch("/user", json!({ "firstName": "Alice" })).await.data();
     let entity = format!("/user/entities/{}", alice.entity);
     alice.client.patch(&entity, json!({ "name": "Bakery", "offers": ["Bread"] })).await.data();
@@ -172,6 +173,7 @@ async fn everything_else_is_logged(engine: Engine) {
         "alice@example.org user modified favorites: added",
         "alice@example.org user modified entity details: Name: alice -> Bakery; Offers:  -> bread",
         "alice@example.org user modified user details: First name:  -> Alice",
+        "admin@example.org sent password reset: ",
         "alice@example.org sent password reset: ",
         "alice@example.org user logout: ",
         "alice@example.org user login successful: 127.0.0.1",
@@ -187,6 +189,35 @@ async fn everything_else_is_logged(engine: Engine) {
     let all = log.to_string();
     for secret in ["password\":", "between us", "my-own-1", "Another-1", "wrong-1"] {
         assert!(!all.contains(secret), "{secret} is in the log");
+    }
+}
+
+/// Logged is what was sent, once it is; and so nothing of a stranger.
+async fn resets_are_sent(network: &Network) {
+    let Network { server, admin, alice, .. } = network;
+    let asked = [
+        ("", "stranger@example.org", 0),
+        ("", &*alice.email, 1),
+        ("/admin", "stranger@example.org", 1),
+        ("/admin", ADMINISTRATOR, 2),
+    ];
+    for (door, email, count) in asked {
+        Client::of(server).post(&format!("{door}/password-reset"), json!({ "email": email })).await;
+        let started = Instant::now();
+        let log = loop {
+            let log = admin.get("/admin/logs?action=sent%20password%20reset").await.data();
+            if log.as_array().unwrap().len() >= count {
+                break log;
+            }
+            assert!(started.elapsed() < Duration::from_secs(20), "no reset is sent to {email}: {}", server.log());
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        };
+        assert_eq!(log.as_array().unwrap().len(), count, "{log}");
+        if email != "stranger@example.org" {
+            let category = if door.is_empty() { "user" } else { "admin" };
+            assert_eq!((&log[0]["email"], &log[0]["category"]), (&json!(email), &json!(category)), "{log}");
+            assert_ne!(log[0]["userID"], "", "{log}");
+        }
     }
 }
 
