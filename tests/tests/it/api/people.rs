@@ -248,7 +248,8 @@ async fn administrators_have_a_door_of_their_own(engine: Engine) {
     assert_eq!(weak.code, Some(1), "{weak:?}");
 
     let nobody = Client::of(&server);
-    nobody.post("/signup", json!({ "userEmail": "m@example.org", "password": PASSWORD })).await.data();
+    let signup = json!({ "userEmail": "m@example.org", "password": PASSWORD });
+    let signed_up = nobody.post("/signup", signup).await.data();
     let member = json!({ "email": "m@example.org", "password": PASSWORD });
     nobody.post("/admin/login", member).await.refused(400, "Invalid password.");
 
@@ -266,3 +267,8 @@ async fn administrators_have_a_door_of_their_own(engine: Engine) {
 fn is_date(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.len() >= 20 && text.ends_with('Z') && &text[10..11] == "T")
 }
+    // Neither leaves by the other's door, and their sessions stay.
+    let member = nobody.with_token(signed_up["token"].as_str().unwrap());
+    member.post("/admin/logout", "").await.refused(403, "Permission denied.");
+    member.get("/user").await.data();
+    admin.post("/logout", "").await.refused(403, "Permission denied.");
