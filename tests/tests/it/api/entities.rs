@@ -115,9 +115,21 @@ async fn an_administrator_governs_entities(engine: Engine) {
 
     let all = admin.get("/admin/entities").await;
     assert_eq!(all.meta(), (3, 1));
+    // What waits has no side here: it is shown as administrators see transfers.
+    let waits = [alice.proposed("out", bob, "1").await, bob.proposed("out", alice, "2").await];
+    let shown = admin.get(&format!("/admin/entities/{}", alice.entity)).await.data();
+    for (place, id) in waits.iter().enumerate() {
+        let transfer = admin.get(&format!("/admin/transfers/{id}")).await.data();
+        assert_eq!(shown["pendingTransfers"][place], transfer);
+        let sides = (&transfer["fromAccountNumber"], &transfer["toAccountNumber"]);
+        let [from, to] = if place == 0 { [alice, bob] } else { [bob, alice] };
+        assert_eq!(sides, (&json!(from.account), &json!(to.account)));
+        from.answer(id, "cancel").await.data();
+    }
     let ids = |data: &Value| -> Vec<String> {
         data.as_array().unwrap().iter().map(|entity| entity["id"].as_str().unwrap().to_owned()).collect()
     };
+    assert_eq!(all.data()[0].get("pendingTransfers"), None, "not in lists");
     assert_eq!(ids(&all.data()), [&*alice.entity, &*bob.entity, &*carol.entity], "oldest first");
     for (query, expected) in [
         ("status=pending", vec![&carol]),
