@@ -104,9 +104,9 @@ async fn update(
     if let Some(email) = &request.email {
         faults.email(email);
     }
-    faults.length("First name", request.first_name.as_ref(), 100);
-    faults.length("Last name", request.last_name.as_ref(), 100);
-    faults.length("Telephone", request.telephone.as_ref(), 25);
+    faults.line("First name", request.first_name.as_ref(), 100);
+    faults.line("Last name", request.last_name.as_ref(), 100);
+    faults.line("Telephone", request.telephone.as_ref(), 25);
     faults.check()?;
     let Request { email, first_name, last_name, telephone, .. } = request;
     let change = PersonChange { email, first_name, last_name, telephone, language: None };
