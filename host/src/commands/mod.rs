@@ -20,6 +20,7 @@ use hesabu::engine::{COMPONENT, Engine};
 use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
 use hesabu::jobs::Background;
 use hesabu::posting::{Progress, Report};
+use hesabu::mail::{ADDRESS_MAX, is_address};
 use hesabu::store::Db;
 use hesabu::{api, mint_id, posting};
 use std::fs::{File, TryLockError};
@@ -209,8 +210,8 @@ fn as_json(report: &Report) -> serde_json::Value {
 }
 
 pub(crate) async fn create_administrator(config: &Config, email: &str) -> anyhow::Result<ExitCode> {
-    if !email_address::EmailAddress::is_valid(email) {
-        bail!("{email} is not an e-mail address");
+    if !is_address(email) {
+        bail!("{email:?} is not an e-mail address of at most {ADDRESS_MAX} characters");
     }
     if std::io::stdin().is_terminal() {
         eprintln!("Type the password for {email} and press Enter, then Ctrl-D:");

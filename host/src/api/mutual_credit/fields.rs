@@ -8,9 +8,10 @@ use super::writing::amount_rule;
 use crate::accounts::{AMOUNT_MAX, TEXT_MAX, parse_amount};
 use crate::error::Error;
 use crate::identity::{PasswordFault, password_faults};
+use crate::mail::{ADDRESS_MAX, is_address};
 use crate::parties::{Change, EntityStatus, TAG_LENGTH_MAX, TAGS_MAX, tag_names};
-use ledger_core::{Amount, Unit};
 use crate::visible::{Lines, is_visible};
+use ledger_core::{Amount, Unit};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use serde_json::value::RawValue;
@@ -40,7 +41,6 @@ impl Faults {
         }
     }
 
-    /// A description of a transfer, or a reason.
     /// A text that others read, of so many lines: there is nothing in it that they do not see.
     pub(super) fn visible(&mut self, what: &str, text: Option<&String>, lines: Lines) {
         if text.is_some_and(|text| !is_visible(text, lines)) {
@@ -54,18 +54,19 @@ impl Faults {
         self.visible(what, text, Lines::One);
     }
 
+    /// A description of a transfer, or a reason.
     pub(super) fn text(&mut self, what: &str, text: Option<String>) -> String {
         self.length(what, text.as_ref(), TEXT_MAX);
-        text.unwrap_or_default()
         self.visible(what, text.as_ref(), Lines::Any);
+        text.unwrap_or_default()
     }
 
     pub(super) fn email(&mut self, text: &str) {
         if text.is_empty() {
             self.add("Email is missing.");
-        } else if text.chars().count() > 100 {
-            self.add("Email address length cannot exceed 100 characters.");
-        } else if !email_address::EmailAddress::is_valid(text) {
+        } else if text.chars().count() > ADDRESS_MAX {
+            self.add(format!("Email address length cannot exceed {ADDRESS_MAX} characters."));
+        } else if !is_address(text) {
             self.add("Email is invalid.");
         }
     }
@@ -236,8 +237,8 @@ impl EntityFields {
         ];
         for (what, text, max, lines) in texts {
             faults.length(what, text.as_ref(), max);
-        }
             faults.visible(what, text.as_ref(), lines);
+        }
         if let Some(email) = &self.email {
             faults.email(email);
         }

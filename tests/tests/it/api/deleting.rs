@@ -60,7 +60,9 @@ async fn administrators_see_and_change_members(engine: Engine) {
         .patch(&path, json!({ "email": "BOB@example.org" }))
         .await
         .refused(400, "User email address is already registered.");
-    admin.patch(&path, json!({ "email": "no address" })).await.refused(400, "Email is invalid.");
+    for email in ["no address", "Alice <alice@example.org>"] {
+        admin.patch(&path, json!({ "email": email })).await.refused(400, "Email is invalid.");
+    }
     admin.patch(&path, json!({ "id": id })).await.refused(400, "The user ID cannot be changed.");
     assert_eq!(admin.patch(&path, json!({ "password": PASSWORD })).await.status, 400);
     for (id, message) in [("x", "Please enter valid user id."), ("00000000-0000-0000-0000-000000000000", NO_USER)] {
