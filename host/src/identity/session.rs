@@ -144,11 +144,7 @@ impl Identity {
         let person = row.id("person_id")?;
         let (token, session) = self.begin_session(person, administrator)?;
         let mut tx = self.db.begin().await?;
-        tx.execute(session.sql, session.values).await?;
-        let expired = "delete from session where person_id = $1 and expires_at < $2";
-        tx.execute(expired, vec![person.into(), system_clock().0.into()]).await?;
-        let cleared = cleared(email);
-        tx.execute(cleared.sql, cleared.values).await?;
+        // First the person: so does everybody who changes one or takes one away, and nobody who has the person's row waits for another of theirs.
         let sql =
             "update person set previous_login_at = login_at, previous_login_ip = login_ip, login_at = $2, login_ip = $3
                    where person_id = $1 and password_hash = $4";
@@ -164,6 +160,11 @@ impl Identity {
         Ok(Some(Login {
             token,
             last_login_at: row.optional_int("login_at")?,
+        tx.execute(session.sql, session.values).await?;
+        let expired = "delete from session where person_id = $1 and expires_at < $2";
+        tx.execute(expired, vec![person.into(), system_clock().0.into()]).await?;
+        let cleared = cleared(email);
+        tx.execute(cleared.sql, cleared.values).await?;
             last_login_ip: row.optional_text("login_ip")?,
         }))
     }

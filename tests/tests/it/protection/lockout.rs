@@ -7,6 +7,7 @@ use hesabu_tests::network::Member;
 use hesabu_tests::server::{ADMINISTRATOR, Home, PASSWORD};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 const WRONG: &str = "Invalid password.";
@@ -194,4 +195,32 @@ async fn where_one_logged_in_from(engine: Engine) {
         }
         assert_eq!(told, [serde_json::Value::Null, json!(expected)]);
     }
+}
+
+/// Whoever changes a person has their row first and then gives them their attempts back. A login does so in the same order: else the two would
+/// wait for each other.
+#[tokio::test]
+async fn a_login_waits_for_whoever_changes_the_person_on_postgres() {
+    let home = Home::on(Engine::Postgres).await;
+    let server = home.serve().await;
+    let jane = Member::signed_up(&server, "jane").await;
+    let nobody = Client::of(&server);
+    log_in(&nobody, "", &jane.email, "Wrong-pass-1").await.refused(400, WRONG);
+    let db = home.database.open().await;
+    let mut tx = db.begin().await.unwrap();
+    let change = "update person set first_name = 'Jane' where email_key = $1";
+    assert_eq!(tx.execute(change, vec![jane.email.as_str().into()]).await.unwrap(), 1);
+    let email = jane.email.clone();
+    let login = tokio::spawn(async move { log_in(&nobody, "", &email, PASSWORD).await });
+    let waits = "select 1 as one from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let started = Instant::now();
+    while db.fetch_all(waits, vec![]).await.unwrap().is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(20), "the login does not wait");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let cleared = hesabu::identity::cleared(&jane.email);
+    assert_eq!(tx.execute(cleared.sql, cleared.values).await.expect("nobody waits for each other"), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(login.await.unwrap().status, 200);
+    db.close().await;
 }
