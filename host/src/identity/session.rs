@@ -110,7 +110,12 @@ impl Identity {
         address: &str,
     ) -> anyhow::Result<Result<Login, LoginRefused>> {
         let locked = LoginRefused::Locked { minutes: self.failures.minutes() };
-        let Some(attempt) = self.failures.attempt(&self.db, email).await? else { return Ok(Err(locked)) };
+        let Some(attempt) = self.failures.attempt(&self.db, email).await? else {
+            // Each one, so that who looks sees how long it went on: it costs a row, as every failure does, and as many come from one client as
+            // its rate lets through.
+            self.log_failure(email, door, "locked").await?;
+            return Ok(Err(locked));
+        };
         match self.try_log_in(email, password, door, address).await {
             Ok(Some(login)) => return Ok(Ok(login)),
             Ok(None) => {}
@@ -120,7 +125,7 @@ impl Identity {
             }
         }
         self.failures.tidy(&self.db).await;
-        self.log_failure(email, door).await?;
+        self.log_failure(email, door, "").await?;
         Ok(Err(if attempt.is_last { locked } else { LoginRefused::Wrong }))
     }
 
@@ -170,14 +175,14 @@ impl Identity {
     }
 
     /// Logs that somebody was not let in. A stranger is told by what they typed, if it can be an address: it may be a password by mistake.
-    async fn log_failure(&self, email: &str, door: Door) -> Result<(), Error> {
+    async fn log_failure(&self, email: &str, door: Door, why: &str) -> Result<(), Error> {
         let known = "select person_id from person where email_key = $1";
         let act = match self.db.fetch_optional(known, vec![email_key(email).into()]).await? {
             Some(row) => Act::by(row.id("person_id")?, Action::LoginFailed),
             None if email.len() <= EMAIL_MAX && email.contains('@') => Act::by_stranger(email, Action::LoginFailed),
             None => Act::by_nobody(Action::LoginFailed),
         };
-        audit::log(&self.db, &act.at(door)).await
+        audit::log(&self.db, &act.at(door).saying(why)).await
     }
 
     /// A token, and the statement that makes it good.

@@ -56,6 +56,11 @@ async fn the_third_failure_locks(engine: Engine) {
             log_in(&nobody, door, email, PASSWORD).await.refused(400, LOCKED);
         }
     }
+    let failed = "select 1 as one from act where action = 'login-failed' and detail = $1";
+    for (detail, count) in [("", 9), ("locked", 6)] {
+        let logged = db.fetch_all(failed, vec![detail.into()]).await.expect("it is logged");
+        assert_eq!(logged.len(), count, "each that was not let in, {detail:?}");
+    }
     assert_eq!(log_in(&nobody, "", "joan@example.org", PASSWORD).await.status, 200, "others are not");
     assert_eq!(rows(&db).await, 3);
     pass(&db, 14).await;
