@@ -4,7 +4,7 @@ use super::lockout::cleared;
 use super::token::Claims;
 use super::{Identity, PASSWORD_MAX, email_key};
 use crate::audit::{self, Act, Action};
-use crate::store::{Error, Question, Statement};
+use crate::store::{Error, Question, Statement, Tx, Value};
 use crate::{id_text, mint_id, system_clock};
 
 /// Characters of an e-mail address, as far as a log keeps one that nobody has.
@@ -160,16 +160,16 @@ impl Identity {
         if standing == 0 {
             return Ok(None);
         }
-        Act::by(person, Action::LoggedIn).at(door).saying(address).write(&mut tx).await?;
-        tx.commit().await?;
-        Ok(Some(Login {
-            token,
-            last_login_at: row.optional_int("login_at")?,
         tx.execute(session.sql, session.values).await?;
         let expired = "delete from session where person_id = $1 and expires_at < $2";
         tx.execute(expired, vec![person.into(), system_clock().0.into()]).await?;
         let cleared = cleared(email);
         tx.execute(cleared.sql, cleared.values).await?;
+        Act::by(person, Action::LoggedIn).at(door).saying(address).write(&mut tx).await?;
+        tx.commit().await?;
+        Ok(Some(Login {
+            token,
+            last_login_at: row.optional_int("login_at")?,
             last_login_ip: row.optional_text("login_ip")?,
         }))
     }
@@ -245,11 +245,7 @@ impl Identity {
         if !changed || !stands {
             return Ok(false);
         }
-        let others =
-            "update session set revoked_at = $3 where person_id = $1 and session_id <> $2 and revoked_at is null";
-        tx.execute(others, vec![session.person.into(), session.id.into(), system_clock().0.into()]).await?;
-        let resets = "delete from password_reset where person_id = $1";
-        tx.execute(resets, vec![session.person.into()]).await?;
+        end_sessions(&mut tx, session.person, Some(session.id)).await?;
         Act::by(session.person, Action::PasswordChanged).at(session.door()).write(&mut tx).await?;
         tx.commit().await?;
         Ok(true)
@@ -267,4 +263,13 @@ impl Identity {
         }
         tx.commit().await
     }
+}
+
+/// Ends every session of a person, but for this one, and voids the resets that they were mailed: no way in stays open that somebody else may
+/// have come to know. The person's row is held.
+pub(super) async fn end_sessions(tx: &mut Tx, person: u128, but: Option<u128>) -> Result<(), Error> {
+    let sessions = "update session set revoked_at = $3
+                    where person_id = $1 and ($2 is null or session_id <> $2) and revoked_at is null";
+    tx.execute(sessions, vec![person.into(), Value::Id(but), system_clock().0.into()]).await?;
+    tx.execute("delete from password_reset where person_id = $1", vec![person.into()]).await.map(drop)
 }

@@ -76,7 +76,8 @@ async fn update(app: State<App>, member: Member, Body(request): Body<Request>) -
     }
     faults.check()?;
     let Request { first_name, last_name, telephone, .. } = request;
-    let change = PersonChange { email: None, first_name, last_name, telephone, language: language.flatten() };
+    let change =
+        PersonChange { first_name, last_name, telephone, language: language.flatten(), ..PersonChange::default() };
     app.identity.change_person(member.0.person, change, Act::by(member.0.person, Action::UserChanged)).await?;
     read(app, member).await
 }
