@@ -68,7 +68,7 @@ async fn admit_one(app: &App, number: usize) -> anyhow::Result<Member> {
     let signed_up = parties::sign_up(&app.identity, &app.posting, request, |_| vec![]).await?;
     let entity = parties::entity(&app.db, signed_up.entity).await?.context("the new entity is there")?;
     let governed = Governed { status: Some(EntityStatus::TradingAccepted), ..Governed::default() };
-    let admitted = parties::govern(&app.db, &app.posting, &entity, governed, 0).await?;
+    let admitted = parties::govern(&app.posting, &app.ledger, &entity, governed, 0).await?;
     admitted.map_err(|rejection| anyhow!("a member was not admitted: {rejection}"))?;
     Ok(Member { token: signed_up.token, account: entity.account_number })
 }

@@ -13,6 +13,7 @@ pub mod limits; // how many requests one client may send
 pub mod mail; // tells people what happened
 pub mod jobs; // what is done without being asked
 
+pub mod visible; // which characters of a text are seen
 pub mod meters; // what is measured
 pub mod error; // what can go wrong with a request
 pub mod api; // HTTP

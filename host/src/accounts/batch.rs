@@ -5,6 +5,7 @@ use super::proposals::{Direction, begin, proposed};
 use crate::audit::{Act, Action};
 use crate::parties::{self, Holder};
 use crate::posting::{Beside, Entry, Group, Ledger, Posting, PostingError};
+use crate::visible::{Lines, is_visible};
 use ledger_core::{Amount, Command, Key, Outcome, Receipt, Rejection, TransferId, TransferKind, Unit};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
@@ -89,6 +90,8 @@ pub enum Refusal {
     DirectionUnknown,
     /// The description has more than [`TEXT_MAX`] characters.
     DescriptionTooLong,
+    /// The description has characters that nobody sees.
+    DescriptionInvisible,
     /// A text that cannot be stored: it is not UTF-8, or has the character U+0000.
     TextUnreadable,
     /// A key that none can be.
@@ -129,6 +132,7 @@ impl Refusal {
             Refusal::TextUnreadable => 134,
             Refusal::KeyInvalid => 135,
             Refusal::RowInvalid => 136,
+            Refusal::DescriptionInvisible => 137,
         }
     }
 
@@ -142,6 +146,7 @@ impl Refusal {
             Refusal::AmountMissing => "amount-missing",
             Refusal::DirectionUnknown => "direction-unknown",
             Refusal::DescriptionTooLong => "description-too-long",
+            Refusal::DescriptionInvisible => "description-invisible",
             Refusal::TextUnreadable => "text-unreadable",
             Refusal::KeyInvalid => "key-invalid",
             Refusal::RowInvalid => "row-invalid",
@@ -263,6 +268,9 @@ fn entry(sender: Sender, order: Order<'_>, holders: &HashMap<String, Holder>, un
     // No character has less than a byte.
     if order.description.len() > TEXT_MAX && order.description.chars().count() > TEXT_MAX {
         return Err(Refusal::DescriptionTooLong);
+    }
+    if !is_visible(&order.description, Lines::Any) {
+        return Err(Refusal::DescriptionInvisible);
     }
     let initiator = holders.get(&*order.initiator).ok_or(Refusal::Rejected(absent_initiator))?;
     let receiver = holders.get(&*order.receiver).ok_or(Refusal::Rejected(absent_receiver))?;

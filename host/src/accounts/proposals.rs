@@ -252,7 +252,7 @@ pub async fn act(
     let amount = format!("{} {}", ledger.unit.format(record.amount), ledger.unit.code());
     let mail = told(&record, answer);
     let told = vec![Act::by(by, done).saying(amount.as_str()).beside(), beside(mail)];
-    match settle(posting, ledger.id, id, action, reason, told).await? {
+    match posting.submit_one(ledger.id, settle(ledger.id, id, action, reason, told)).await? {
         Ok(_) => transfer(db, ledger.id, id).await?.ok_or(ProposalError::NotFound),
         Err(rejection @ (Rejection::FloorExceeded { .. } | Rejection::CeilingExceeded { .. })) => {
             match cancel(posting, ledger, &record, Done::TransferStopped, limit_reason(rejection)).await? {
@@ -286,6 +286,11 @@ pub(super) async fn cancel(
     done: Done,
     reason: &str,
 ) -> Result<Outcome, PostingError> {
+    posting.submit_one(ledger.id, cancelling(ledger, record, done, reason)).await
+}
+
+/// What [`cancel`] does, to be done together with more.
+pub(super) fn cancelling(ledger: &Ledger, record: &TransferRecord, done: Done, reason: &str) -> Group {
     let back = if record.kind == TransferKind::Hold { Action::Release } else { Action::Withdraw };
     let amount = format!("{} {}", ledger.unit.format(record.amount), ledger.unit.code());
     let sides = [record.payer, record.payee];
@@ -294,26 +299,18 @@ pub(super) async fn cancel(
         _ => Mail::transfer_cancelled_by_system(UNKNOWN, sides),
     };
     let act = Act::by_nobody(done).saying(amount).beside();
-    settle(posting, ledger.id, record.id, back, reason, [act].into_iter().chain(mails.map(beside)).collect()).await
+    settle(ledger.id, record.id, back, reason, [act].into_iter().chain(mails.map(beside)).collect())
 }
 
-async fn settle(
-    posting: &Posting,
-    ledger: LedgerId,
-    transfer: TransferId,
-    action: Action,
-    memo: &str,
-    told: Vec<Beside>,
-) -> Result<Outcome, PostingError> {
+fn settle(ledger: LedgerId, transfer: TransferId, action: Action, memo: &str, told: Vec<Beside>) -> Group {
     let command = Command::Settle(Settle { transfer, action, memo: Memo::NONE });
     let group = Group::from(Entry::new(command, memo).telling(told));
-    let group = match action {
+    match action {
         Action::Capture(_) | Action::Accept => group,
         Action::Release | Action::Decline | Action::Withdraw | Action::Expire => {
             group.with(vec![unlink(ledger, transfer)])
         }
-    };
-    posting.submit_one(ledger, group).await
+    }
 }
 
 /// The action that an answer means, if it is theirs to give: accepting and rejecting is the receiver's, cancelling the initiator's.

@@ -5,7 +5,7 @@
 //! reason. A transfer is taken back at most once: the row that links the two is its own lock.
 
 use super::history::{TransferRecord, TransferStatus, transfer};
-use super::proposals::{UNKNOWN, begin, beside, cancel};
+use super::proposals::{UNKNOWN, begin, beside, cancelling};
 use crate::audit::{Act, Action as Done};
 use crate::mail::Mail;
 use crate::posting::{Entry, Group, Ledger, Posting, PostingError};
@@ -15,6 +15,9 @@ use std::collections::HashMap;
 
 /// The constraint that stands in the way when a transfer has a reversal.
 const REVERSED: &str = "reversal.ledger_id, reversal.reverses";
+
+/// How often an administrator's is tried anew because what waited was answered meanwhile, and more was proposed.
+const TRIES: usize = 8;
 
 /// A completed transfer that somebody wants taken back.
 #[derive(Clone, Copy, Debug)]
@@ -77,15 +80,42 @@ pub async fn reverse(
     ledger: &Ledger,
     reversal: Reversal<'_>,
 ) -> Result<(TransferRecord, bool), ReversalError> {
-    let Reversal { by, mine, of, reason, key } = reversal;
+    let Reversal { mine, of, .. } = reversal;
     let first = transfer(db, ledger.id, of).await?.ok_or(ReversalError::NotFound)?;
     let kind = kind(&first, mine).ok_or(ReversalError::Forbidden)?;
     if first.status != TransferStatus::Completed {
         return Err(ReversalError::NotCompleted);
     }
-    if kind == TransferKind::Immediate {
-        cancel_proposed(db, posting, ledger, of).await?;
+    for _ in 0..TRIES {
+        // An administrator does not wait for the answer to what a member has proposed to the same end: that ends, if and when this begins.
+        let (entry, link) = beginning(ledger, &first, kind, reversal);
+        let mut group = match kind {
+            TransferKind::Immediate => waiting(db, ledger, of).await?,
+            TransferKind::Hold | TransferKind::Request => Group::default(),
+        };
+        group.entries.push(entry);
+        group.companions.push(link);
+        let (id, repeated) = match posting.submit(ledger.id, group).await?.pop() {
+            Some(Ok(Receipt::Transfer(receipt))) => (receipt.transfer.id, false),
+            Some(Ok(Receipt::Repeated(first))) => (first.id, true),
+            Some(Ok(Receipt::Account(_))) | None => return Err(PostingError::Unavailable.into()),
+            // It was answered meanwhile; what that came to is there to be read.
+            Some(Err(Rejection::LinkedFailed)) => continue,
+            Some(Err(rejection)) => return Err(ReversalError::Rejected(rejection)),
+        };
+        return Ok((transfer(db, ledger.id, id).await?.ok_or(ReversalError::NotFound)?, repeated));
     }
+    Err(ReversalError::ReversedAlready)
+}
+
+/// The command that begins the transfer that takes the first one back, with what is told of it, and the row that links the two.
+fn beginning(
+    ledger: &Ledger,
+    first: &TransferRecord,
+    kind: TransferKind,
+    reversal: Reversal<'_>,
+) -> (Entry, Statement) {
+    let Reversal { by, of, reason, key, .. } = reversal;
     let create = begin(kind, first.payee, first.payer, first.amount, key);
     let link = Statement {
         sql: "insert into reversal (ledger_id, reverses, transfer_id) values ($1, $2, $3)",
@@ -105,30 +135,18 @@ pub async fn reverse(
         TransferKind::Hold => told.push(beside(Mail::transfer_initiated(UNKNOWN, first.payer))),
         TransferKind::Request => told.push(beside(Mail::transfer_initiated(UNKNOWN, first.payee))),
     }
-    let entry = Entry::new(Command::Create(create), reason).telling(told);
-    let outcome = posting.submit_one(ledger.id, Group::from(entry).with(vec![link])).await?;
-    let (id, repeated) = match outcome {
-        Ok(Receipt::Transfer(receipt)) => (receipt.transfer.id, false),
-        Ok(Receipt::Repeated(first)) => (first.id, true),
-        Ok(Receipt::Account(_)) => return Err(PostingError::Unavailable.into()),
-        Err(rejection) => return Err(ReversalError::Rejected(rejection)),
-    };
-    Ok((transfer(db, ledger.id, id).await?.ok_or(ReversalError::NotFound)?, repeated))
+    (Entry::new(Command::Create(create), reason).telling(told), link)
 }
 
-/// Cancels what a member has proposed to the same end and nobody has answered: an administrator does not wait for it.
-async fn cancel_proposed(db: &Db, posting: &Posting, ledger: &Ledger, of: TransferId) -> Result<(), ReversalError> {
-    let Some(link) = links(db, ledger.id, [of]).await?.remove(&of) else { return Ok(()) };
-    let Some(proposed) = link.reversed_by else { return Ok(()) };
-    match transfer(db, ledger.id, proposed).await? {
-        Some(record) if record.status == TransferStatus::Initiated => {
-            let reason = "An administrator has reversed the transfer.";
-            // If it was answered meanwhile, there is nothing to be done here.
-            let _ = cancel(posting, ledger, &record, Done::TransferStopped, reason).await?;
-            Ok(())
-        }
-        _ => Ok(()),
-    }
+/// Cancels what a member has proposed to the same end and nobody has answered; nothing when there is no such proposal.
+async fn waiting(db: &Db, ledger: &Ledger, of: TransferId) -> Result<Group, Error> {
+    let link = links(db, ledger.id, [of]).await?.remove(&of).unwrap_or_default();
+    let Some(proposed) = link.reversed_by else { return Ok(Group::default()) };
+    let record = transfer(db, ledger.id, proposed).await?;
+    let record = record.filter(|record| record.status == TransferStatus::Initiated);
+    let cancelled =
+        |record| cancelling(ledger, &record, Done::TransferStopped, "An administrator has reversed the transfer.");
+    Ok(record.map(cancelled).unwrap_or_default())
 }
 
 /// How the reversal begins: the one who was paid offers to pay back, the one who paid asks to be paid back.

@@ -13,8 +13,8 @@ pub struct ActFilter {
     pub email: Option<String>,
     /// As this.
     pub category: Option<Category>,
-    /// One of these; empty for any.
-    pub actions: Vec<Action>,
+    /// One of these, done as this; empty for any.
+    pub actions: Vec<(Category, Action)>,
     /// Has this text in its detail.
     pub detail: Option<String>,
     /// At this time or later, in microseconds since the epoch.
@@ -47,11 +47,11 @@ pub struct LoggedAct {
 /// How far the time in an id and the time of an act may lie apart: an id is made before its act waits for its turn.
 const APART: Duration = Duration::from_secs(86_400);
 
-/// $1 and $2 the key of an address or null, $3 a category, $4 actions between commas, $5 a text, $6 and $7 a period, $8 and
+/// $1 and $2 the key of an address or null, $3 a category, $4 categories with an action between commas, $5 a text, $6 and $7 a period, $8 and
 /// $9 the ids between which the acts of that period are.
 const WHERE: &str = const_format::formatcp!(" where ($1 is null or a.email_key = $1 or a.person_id in (
         select k.person_id from person k where k.email_key = $1 or (k.deleted_at is not null and substr(k.email_key, {KEY_WAS}) = $2))) and ($3 is null or a.category = $3)
-   and ($4 is null or replace($4, ',' || a.action || ',', '') <> $4) and ($5 is null or replace(a.detail, $5, '') <> a.detail)
+   and ($4 is null or replace($4, ',' || a.category || ' ' || a.action || ',', '') <> $4) and ($5 is null or replace(a.detail, $5, '') <> a.detail)
    and a.at >= $6 and a.at < $7 and a.act_id between $8 and $9");
 const COUNT: &str = const_format::concatcp!("select count(*) as n from act a", WHERE);
 const PAGE: &str = const_format::concatcp!(
@@ -67,7 +67,8 @@ const PAGE: &str = const_format::concatcp!(
 /// When the database fails.
 pub async fn page(db: &Db, filter: &ActFilter, offset: i64, limit: i64) -> Result<(Vec<LoggedAct>, i64), Error> {
     let key = filter.email.as_deref().map(email_key);
-    let actions = filter.actions.iter().map(|action| format!(",{},", action.word())).reduce(|all, word| all + &word);
+    let actions = filter.actions.iter().map(|(category, action)| format!(",{} {},", category.word(), action.word()));
+    let actions = actions.reduce(|all, word| all + &word);
     let (from, to) = (filter.from.unwrap_or(0), filter.to.unwrap_or(i64::MAX));
     let values = vec![
         key.clone().into(),

@@ -74,7 +74,7 @@ async fn admit(app: &App, place: usize, member: &(&str, &str, &str, &str, &str))
         parties::entity(&app.db, signed_up.entity).await?.ok_or_else(|| anyhow!("the new entity is missing"))?;
     let floor = Some(money(app, credit_line)?.negated());
     let governed = Governed { status: Some(EntityStatus::TradingAccepted), floor, ..Governed::default() };
-    parties::govern(&app.db, &app.posting, &entity, governed, 0)
+    parties::govern(&app.posting, &app.ledger, &entity, governed, 0)
         .await?
         .map_err(|rejection| anyhow!("{name} could not be admitted: {rejection}"))?;
     println!("admitted  {name}, who may go {credit_line} into debt");

@@ -16,12 +16,14 @@ use anyhow::{Context, bail};
 use hesabu::api::Connections;
 use hesabu::limits::Places;
 use hesabu::app::{self, App};
+use hesabu::audit::{Act, Action};
 use hesabu::config::{Config, Protection};
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
 use hesabu::jobs::Background;
+use hesabu::mail::{ADDRESS_MAX, is_address};
 use hesabu::posting::{Progress, Report};
-use hesabu::store::Db;
+use hesabu::store::{Db, Error};
 use hesabu::{api, mint_id, posting};
 use std::fs::{File, TryLockError};
 use std::io::{ErrorKind, IsTerminal, Read, Write};
@@ -211,8 +213,8 @@ fn as_json(report: &Report) -> serde_json::Value {
 }
 
 pub(crate) async fn create_administrator(config: &Config, email: &str) -> anyhow::Result<ExitCode> {
-    if !email_address::EmailAddress::is_valid(email) {
-        bail!("{email} is not an e-mail address");
+    if !is_address(email) {
+        bail!("{email:?} is not an e-mail address of at most {ADDRESS_MAX} characters");
     }
     if std::io::stdin().is_terminal() {
         eprintln!("Type the password for {email} and press Enter, then Ctrl-D:");
@@ -229,15 +231,33 @@ pub(crate) async fn create_administrator(config: &Config, email: &str) -> anyhow
     let db = app::open(config).await?;
     let identity = Identity::new(db.clone(), TokenKeys::load_or_make(&config.token_key)?);
     let person = NewPerson { email: email.to_owned(), administrator: true, ..NewPerson::default() };
-    let statement = identity.add_person(mint_id(), &person, password).await?;
-    let added = db.execute(statement.sql, statement.values).await;
+    let added = add_administrator(&db, &identity, &person, password).await?;
     db.close().await;
     match added {
-        Ok(_) => println!("{email} is an administrator and can log in at /api/v1/admin/login."),
+        Ok(()) => println!("{email} is an administrator and can log in at /api/v1/admin/login."),
         Err(error) if error.violates(EMAIL_TAKEN) => bail!("somebody with the address {email} exists already"),
         Err(error) => return Err(error.into()),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Adds an administrator, and what the log says of it: nobody knows who is at the console. The inner error is the database's.
+async fn add_administrator(
+    db: &Db,
+    identity: &Identity,
+    person: &NewPerson,
+    password: String,
+) -> anyhow::Result<Result<(), Error>> {
+    let id = mint_id();
+    let add = identity.add_person(id, person, password).await?;
+    let act = Act::by_nobody(Action::AccountCreated).as_administrator().to(id).saying(person.email.as_str());
+    let written = async {
+        let mut tx = db.begin().await?;
+        tx.execute(add.sql, add.values).await?;
+        act.write(&mut tx).await?;
+        tx.commit().await
+    };
+    Ok(written.await)
 }
 
 const fn fault_text(fault: PasswordFault) -> &'static str {

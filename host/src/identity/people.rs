@@ -1,6 +1,7 @@
 //! Changing people, listing them, and taking them away. What may become of their entities is in `accounts`.
 
-use super::{EMAIL_TAKEN, Identity, Language, Person, email_key, person};
+use super::session::end_sessions;
+use super::{EMAIL_TAKEN, Identity, Language, Person, cleared, email_key, person};
 use crate::audit::{Act, Action, changes};
 use crate::directory::fold;
 use crate::store::{Error, Statement, Value};
@@ -19,6 +20,8 @@ pub struct PersonChange {
     pub telephone: Option<String>,
     /// How they are written to.
     pub language: Option<Language>,
+    /// In the clear, for as long as it takes to hash it. For administrators to give to members: whoever changes their own keeps a session.
+    pub password: Option<String>,
 }
 
 /// Which members: those for whom everything given is true.
@@ -42,29 +45,33 @@ const PERSON: &str =
  from person where deleted_at is null";
 
 impl Identity {
-    /// Changes what is given and leaves the rest; logged as `act`, with what changed. False: somebody else has the address.
+    /// Changes what is given and leaves the rest; logged as `act`, with what changed, and another password as one more. With that, their sessions
+    /// end, and they need not wait for the end of a lock. False: somebody else has the address.
     ///
     /// # Errors
-    /// When the database fails.
-    pub async fn change_person(&self, id: u128, change: PersonChange, act: Act) -> Result<bool, Error> {
+    /// When the database or hashing fails.
+    pub async fn change_person(&self, id: u128, mut change: PersonChange, act: Act) -> anyhow::Result<bool> {
+        let hash = match change.password.take() {
+            Some(password) => Some(self.hasher.hash(password).await?),
+            None => None,
+        };
         let mut tx = self.db.begin().await?;
         let there = const_format::concatcp!(PERSON, " and person_id = $1");
         let Some(row) = tx.fetch_optional(there, vec![id.into()]).await? else { return Ok(true) };
         let old = person(&row)?;
-        let PersonChange { email, first_name, last_name, telephone, language } = change;
-        let changed = |new: &Option<String>, old: &String| new.clone().unwrap_or_else(|| old.clone());
-        let detail = changes([
-            ("Email", old.email.clone(), changed(&email, &old.email)),
-            ("First name", old.first_name.clone(), changed(&first_name, &old.first_name)),
-            ("Last name", old.last_name.clone(), changed(&last_name, &old.last_name)),
-            ("Telephone", old.telephone.clone(), changed(&telephone, &old.telephone)),
-        ]);
+        let (detail, replaced) = (difference(&old, &change), hash.is_some());
+        if detail.is_empty() && !replaced {
+            return Ok(true);
+        }
+        let PersonChange { email, first_name, last_name, telephone, language, password: _ } = change;
         let sql = "update person set email = coalesce($2, email), email_key = coalesce($3, email_key), first_name = coalesce($4, first_name),
-                          last_name = coalesce($5, last_name), telephone = coalesce($6, telephone), language = coalesce($7, language)
+                          last_name = coalesce($5, last_name), telephone = coalesce($6, telephone), language = coalesce($7, language),
+                          password_hash = coalesce($8, password_hash)
                    where person_id = $1 and deleted_at is null";
-        let (key, moved) = (email.as_deref().map(email_key), email.is_some());
+        let (key, moved) = (email.as_deref().map(email_key), email.as_ref().is_some_and(|email| *email != old.email));
+        let address = email.clone().unwrap_or(old.email);
         let language = language.map(|language| language.code().to_owned());
-        let values: [Option<String>; 6] = [email, key, first_name, last_name, telephone, language];
+        let values: [Option<String>; 7] = [email, key, first_name, last_name, telephone, language, hash];
         let values = [id.into()].into_iter().chain(values.map(Value::from)).collect();
         let changed = match tx.execute(sql, values).await {
             Err(error) if error.violates(EMAIL_TAKEN) => return Ok(false),
@@ -78,7 +85,15 @@ impl Identity {
             // What was mailed to the old address is void: it may be somebody else's by now.
             tx.execute("delete from password_reset where person_id = $1", vec![id.into()]).await?;
         }
-        act.saying(detail).write(&mut tx).await?;
+        if replaced {
+            end_sessions(&mut tx, id, None).await?;
+            let Statement { sql, values } = cleared(&address);
+            tx.execute(sql, values).await?;
+            Act { action: Action::PasswordChanged, ..act.clone() }.write(&mut tx).await?;
+        }
+        if !detail.is_empty() {
+            act.saying(detail).write(&mut tx).await?;
+        }
         tx.commit().await?;
         Ok(true)
     }
@@ -142,27 +157,30 @@ impl Identity {
     /// # Errors
     /// When the database fails.
     pub async fn remove(&self, person: u128, by: u128) -> Result<(), Error> {
-        let now = system_clock().0;
-        let statements = [
-            Statement {
-                sql: "update person set deleted_at = $2, email_key = $3 || email_key, password_hash = '', first_name = '', last_name = '', telephone = ''
-                      where person_id = $1 and deleted_at is null",
-                values: vec![person.into(), now.into(), format!("{DELETED}{} ", crate::id_text(person)).into()],
-            },
-            Statement {
-                sql: "update session set revoked_at = $2 where person_id = $1 and revoked_at is null",
-                values: vec![person.into(), now.into()],
-            },
-            Statement { sql: "delete from password_reset where person_id = $1", values: vec![person.into()] },
-        ];
+        let sql = "update person set deleted_at = $2, email_key = $3 || email_key, password_hash = '', first_name = '', last_name = '', telephone = ''
+                   where person_id = $1 and deleted_at is null";
+        let key = format!("{DELETED}{} ", crate::id_text(person));
         let mut tx = self.db.begin().await?;
-        for (place, Statement { sql, values }) in statements.into_iter().enumerate() {
-            if tx.execute(sql, values).await? == 0 && place == 0 {
-                // Another administrator was faster.
-                return Ok(());
-            }
+        if tx.execute(sql, vec![person.into(), system_clock().0.into(), key.into()]).await? == 0 {
+            // Another administrator was faster.
+            return Ok(());
         }
+        end_sessions(&mut tx, person, None).await?;
         Act::by(by, Action::UserDeleted).as_administrator().to(person).write(&mut tx).await?;
         tx.commit().await
     }
+}
+
+/// `Name: old -> new` for each detail that changes.
+fn difference(old: &Person, change: &PersonChange) -> String {
+    let texts = [
+        ("Email", &old.email, &change.email),
+        ("First name", &old.first_name, &change.first_name),
+        ("Last name", &old.last_name, &change.last_name),
+        ("Telephone", &old.telephone, &change.telephone),
+    ];
+    let texts = texts.into_iter().filter_map(|(what, old, new)| Some((what, old.clone(), new.clone()?)));
+    let code = |language: Option<Language>| language.map_or_else(String::new, |language| language.code().to_owned());
+    let language = change.language.map(|new| ("Language", code(old.language), code(Some(new))));
+    changes(texts.chain(language))
 }

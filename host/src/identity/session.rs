@@ -4,7 +4,7 @@ use super::lockout::cleared;
 use super::token::Claims;
 use super::{Identity, PASSWORD_MAX, email_key};
 use crate::audit::{self, Act, Action};
-use crate::store::{Error, Question, Statement};
+use crate::store::{Error, Question, Statement, Tx, Value};
 use crate::{id_text, mint_id, system_clock};
 
 /// Characters of an e-mail address, as far as a log keeps one that nobody has.
@@ -110,7 +110,12 @@ impl Identity {
         address: &str,
     ) -> anyhow::Result<Result<Login, LoginRefused>> {
         let locked = LoginRefused::Locked { minutes: self.failures.minutes() };
-        let Some(attempt) = self.failures.attempt(&self.db, email).await? else { return Ok(Err(locked)) };
+        let Some(attempt) = self.failures.attempt(&self.db, email).await? else {
+            // Each one, so that who looks sees how long it went on: it costs a row, as every failure does, and as many come from one client as
+            // its rate lets through.
+            self.log_failure(email, door, "locked").await?;
+            return Ok(Err(locked));
+        };
         match self.try_log_in(email, password, door, address).await {
             Ok(Some(login)) => return Ok(Ok(login)),
             Ok(None) => {}
@@ -120,7 +125,7 @@ impl Identity {
             }
         }
         self.failures.tidy(&self.db).await;
-        self.log_failure(email, door).await?;
+        self.log_failure(email, door, "").await?;
         Ok(Err(if attempt.is_last { locked } else { LoginRefused::Wrong }))
     }
 
@@ -144,11 +149,7 @@ impl Identity {
         let person = row.id("person_id")?;
         let (token, session) = self.begin_session(person, administrator)?;
         let mut tx = self.db.begin().await?;
-        tx.execute(session.sql, session.values).await?;
-        let expired = "delete from session where person_id = $1 and expires_at < $2";
-        tx.execute(expired, vec![person.into(), system_clock().0.into()]).await?;
-        let cleared = cleared(email);
-        tx.execute(cleared.sql, cleared.values).await?;
+        // First the person: so does everybody who changes one or takes one away, and nobody who has the person's row waits for another of theirs.
         let sql =
             "update person set previous_login_at = login_at, previous_login_ip = login_ip, login_at = $2, login_ip = $3
                    where person_id = $1 and password_hash = $4";
@@ -159,6 +160,11 @@ impl Identity {
         if standing == 0 {
             return Ok(None);
         }
+        tx.execute(session.sql, session.values).await?;
+        let expired = "delete from session where person_id = $1 and expires_at < $2";
+        tx.execute(expired, vec![person.into(), system_clock().0.into()]).await?;
+        let cleared = cleared(email);
+        tx.execute(cleared.sql, cleared.values).await?;
         Act::by(person, Action::LoggedIn).at(door).saying(address).write(&mut tx).await?;
         tx.commit().await?;
         Ok(Some(Login {
@@ -169,14 +175,14 @@ impl Identity {
     }
 
     /// Logs that somebody was not let in. A stranger is told by what they typed, if it can be an address: it may be a password by mistake.
-    async fn log_failure(&self, email: &str, door: Door) -> Result<(), Error> {
+    async fn log_failure(&self, email: &str, door: Door, why: &str) -> Result<(), Error> {
         let known = "select person_id from person where email_key = $1";
         let act = match self.db.fetch_optional(known, vec![email_key(email).into()]).await? {
             Some(row) => Act::by(row.id("person_id")?, Action::LoginFailed),
             None if email.len() <= EMAIL_MAX && email.contains('@') => Act::by_stranger(email, Action::LoginFailed),
             None => Act::by_nobody(Action::LoginFailed),
         };
-        audit::log(&self.db, &act.at(door)).await
+        audit::log(&self.db, &act.at(door).saying(why)).await
     }
 
     /// A token, and the statement that makes it good.
@@ -239,11 +245,7 @@ impl Identity {
         if !changed || !stands {
             return Ok(false);
         }
-        let others =
-            "update session set revoked_at = $3 where person_id = $1 and session_id <> $2 and revoked_at is null";
-        tx.execute(others, vec![session.person.into(), session.id.into(), system_clock().0.into()]).await?;
-        let resets = "delete from password_reset where person_id = $1";
-        tx.execute(resets, vec![session.person.into()]).await?;
+        end_sessions(&mut tx, session.person, Some(session.id)).await?;
         Act::by(session.person, Action::PasswordChanged).at(session.door()).write(&mut tx).await?;
         tx.commit().await?;
         Ok(true)
@@ -261,4 +263,13 @@ impl Identity {
         }
         tx.commit().await
     }
+}
+
+/// Ends every session of a person, but for this one, and voids the resets that they were mailed: no way in stays open that somebody else may
+/// have come to know. The person's row is held.
+pub(super) async fn end_sessions(tx: &mut Tx, person: u128, but: Option<u128>) -> Result<(), Error> {
+    let sessions = "update session set revoked_at = $3
+                    where person_id = $1 and ($2 is null or session_id <> $2) and revoked_at is null";
+    tx.execute(sessions, vec![person.into(), Value::Id(but), system_clock().0.into()]).await?;
+    tx.execute("delete from password_reset where person_id = $1", vec![person.into()]).await.map(drop)
 }

@@ -4,6 +4,8 @@ use super::content::Content;
 use super::text::one_line;
 use crate::id_text;
 use crate::identity::Language;
+use crate::visible::{Lines, is_visible};
+use email_address::{EmailAddress, Options};
 use lettre::Address;
 use lettre::message::header::{Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart};
@@ -63,6 +65,18 @@ impl Letter<'_> {
         };
         message.multipart(MultiPart::alternative_plain_html(content.plain(), content.html(language.code())))
     }
+}
+
+/// Characters of the address that somebody may have here.
+pub const ADDRESS_MAX: usize = 100;
+
+/// Whether a text can be the address of a person or an entity: it is one and nothing else, without a name before it, and can be mailed to.
+pub fn is_address(text: &str) -> bool {
+    let options = Options::default().without_display_text();
+    text.chars().count() <= ADDRESS_MAX
+        && EmailAddress::parse_with_options(text, options).is_ok()
+        && is_visible(text, Lines::One)
+        && address(text).is_some()
 }
 
 /// The address that a text is, if mail can be sent to it.

@@ -26,6 +26,7 @@ mod delivery; // again and again
 pub use delivery::{Delivery, forget};
 pub use kind::Kind;
 pub use matches::Match;
+pub use message::{ADDRESS_MAX, is_address};
 pub use outbox::{
     INSERT_HEAD, INSERT_TRANSFER, INSERT_WIDTH, Mail, add, ask_for_reset, forget_failed, insert, oldest_unsent,
 };

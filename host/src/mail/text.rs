@@ -1,5 +1,7 @@
 //! What people typed, made fit for a mail: no line of a header that they begin, nothing that turns the direction of what stands beside it.
 
+use crate::visible;
+
 /// Characters of a name or a subject: what is longer was not meant to be read.
 const LINE_MAX: usize = 120;
 
@@ -23,12 +25,9 @@ pub fn cleaned(text: &str) -> String {
     visible.lines().map(str::trim_end).collect::<Vec<_>>().join("\n").trim().to_owned()
 }
 
-/// Control characters, line separators, and those that turn the direction of a text around or hide in it. The joiners of scripts that need
-/// them stay.
+/// What nobody sees, and marks of direction: beside them stand words that others have written. The joiners of scripts that need them stay.
 fn is_hidden(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{2028}' | '\u{2029}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{061c}' | '\u{feff}')
-        || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    visible::is_hidden(c) || matches!(c, '\u{200e}' | '\u{200f}' | '\u{061c}')
 }
 
 #[cfg(test)]

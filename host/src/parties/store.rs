@@ -204,13 +204,17 @@ pub(super) async fn run(db: &Db, statements: Vec<Statement>) -> Result<(), Error
     once().await
 }
 
-/// Changes what an entity tells of itself; logged as `act`, with what changed.
+/// Changes what an entity tells of itself; logged as `act`, with what changed. Nothing is done, and nothing logged, when nothing would.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn update(db: &Db, entity: &Entity, change: &Change, act: Act) -> Result<(), Error> {
+    let difference = difference(entity, change);
+    if difference.is_empty() {
+        return Ok(());
+    }
     let mut statements = update_statements(db, entity.id, change).await?;
-    statements.push(act.to(entity.id).saying(difference(entity, change)).statement());
+    statements.push(act.to(entity.id).saying(difference).statement());
     run(db, statements).await
 }
 

@@ -1,7 +1,7 @@
 //! The journal's chain of hashes. What is hashed is the canonical form of `ledger_core::codec`.
 
 use crate::store::{Db, Error, Row};
-use ledger_core::{LedgerId, Unit};
+use ledger_core::{LedgerId, Timestamp, Unit};
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -80,6 +80,16 @@ pub async fn head(db: &Db, ledger: LedgerId) -> Result<(i64, Hash), Error> {
         db.fetch_optional("select head_seq, head_hash from ledger where ledger_id = $1", vec![ledger.0.into()]).await?;
     let row = row.ok_or_else(|| Error::Corrupt("there is no such ledger".into()))?;
     Ok((row.int("head_seq")?, hash(&row, "head_hash")?))
+}
+
+/// The time of the newest record: none that comes has an earlier one.
+///
+/// # Errors
+/// When the database fails, or there is no such ledger.
+pub async fn head_at(db: &Db, ledger: LedgerId) -> Result<Timestamp, Error> {
+    let row = db.fetch_optional("select head_at from ledger where ledger_id = $1", vec![ledger.0.into()]).await?;
+    let row = row.ok_or_else(|| Error::Corrupt("there is no such ledger".into()))?;
+    row.int("head_at").map(Timestamp)
 }
 
 fn hash(row: &Row, column: &str) -> Result<Hash, Error> {

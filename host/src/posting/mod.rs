@@ -55,7 +55,7 @@ pub(crate) use group::memo_digest;
 pub use group::{Entry, Group, key};
 pub use health::{Check, Health, Looks, health};
 pub use history::Step;
-pub use journal::{Hash, Record, hash_text, hashes, head, records};
+pub use journal::{Hash, Record, hash_text, hashes, head, head_at, records};
 pub use ledgers::{Ledger, ensure_ledger, ledgers};
 pub use pace::Pace;
 pub use verify::{Fault, Progress, Report, verify};

@@ -73,7 +73,8 @@ pub async fn statement(
     period: Period,
 ) -> Result<Option<Statement>, Error> {
     let account = entity.account;
-    // The head must be that of the movements: while more of them come in between, both are read again.
+    // The head must be that of the movements: while more of them come in between, both are read again. To a period that is over, none come.
+    let is_over = period.to <= posting::head_at(posting.db(), ledger.id).await?;
     let mut tries = 0;
     let (told, head) = loop {
         let before = posting.extent(ledger.id, account).await?;
@@ -82,7 +83,7 @@ pub async fn statement(
             return Ok(None);
         }
         let head = posting::head(posting.db(), ledger.id).await?;
-        if posting.extent(ledger.id, account).await? == before {
+        if is_over || posting.extent(ledger.id, account).await? == before {
             break (told, head);
         }
         tries += 1;

@@ -420,7 +420,7 @@ async fn signed_up(app: &App, client: &Client, name: &str) -> Member {
     let entity = hesabu::parties::entity(&app.db, id).await.unwrap().expect("it was just made");
     let status = Some(hesabu::parties::EntityStatus::TradingAccepted);
     let governed = hesabu::parties::Governed { status, ..Default::default() };
-    hesabu::parties::govern(&app.db, &app.posting, &entity, governed, 0).await.unwrap().unwrap();
+    hesabu::parties::govern(&app.posting, &app.ledger, &entity, governed, 0).await.unwrap().unwrap();
     let (client, entity_id) = (client.with_token(data["token"].as_str().unwrap()), data["entityID"].clone());
     Member { client, email, entity: entity_id.as_str().unwrap().into(), account: entity.account_number }
 }

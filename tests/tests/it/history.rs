@@ -3,7 +3,9 @@
 
 use hesabu::accounts::{self, Listing, Movement, Period, TransferFilter, TransferStatus};
 use hesabu::engine::{COMPONENT, Engine};
+use hesabu::parties::{Details, Entity, EntityStatus};
 use hesabu::posting::{self, Entry, Group, Ledger, Posting};
+use hesabu::statements;
 use hesabu::store::Db;
 use hesabu_tests::database;
 use ledger_core::{
@@ -223,6 +225,50 @@ async fn statements_are_those_of_a_naive_list(engine: database::Engine) {
     }
     let reports = posting::verify(&db, &Engine::load(COMPONENT).unwrap(), |_, _| {}).await.unwrap();
     assert_eq!(reports[0].fault, None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_period_that_is_over_is_told_however_busy_its_account_is() {
+    let database = database::Engine::Sqlite.fresh().await;
+    let (_, posting, ledger) = start(&database.open().await).await;
+    let pair = [ACCOUNTS[0], ACCOUNTS[1]];
+    for batch in 0..2_u128 {
+        let id = |place: u128| TransferId(batch * 2_000 + place + 1);
+        let commands = (0..2_000).map(|place| begin(id(place), TransferKind::Immediate, pair));
+        submit(&posting, &ledger, commands.collect()).await;
+    }
+    let period = Period { from: Timestamp(0), to: Timestamp(hesabu::system_clock().0) };
+    // It is over when something has come after it.
+    submit(&posting, &ledger, vec![begin(TransferId(5_000), TransferKind::Immediate, pair)]).await;
+    let stopped = Arc::new(AtomicI64::new(0));
+    let (mover, of, stop) = (posting.clone(), ledger.clone(), Arc::clone(&stopped));
+    let moving = tokio::spawn(async move {
+        let mut id = 10_000;
+        while stop.load(Ordering::Relaxed) == 0 {
+            submit(&mover, &of, vec![begin(TransferId(id), TransferKind::Immediate, pair)]).await;
+            id += 1;
+        }
+        id - 10_000
+    });
+    let entity = Entity {
+        id: 1,
+        person: 1,
+        account_number: String::new(),
+        ledger: ledger.id,
+        account: ACCOUNTS[0],
+        status: EntityStatus::TradingAccepted,
+        details: Details::default(),
+        offers: vec![],
+        wants: vec![],
+        categories: vec![],
+        member_since: None,
+    };
+    for _ in 0..3 {
+        let told = statements::statement(&posting, &ledger, &entity, period).await.expect("it is told").unwrap();
+        assert_eq!((told.lines.len(), told.closing), (4_000, Amount::new(-4_000).unwrap()));
+    }
+    stopped.store(1, Ordering::Relaxed);
+    println!("{} moved meanwhile", moving.await.unwrap());
 }
 
 /// What moved on an account, and the balance after it: summed from the first.

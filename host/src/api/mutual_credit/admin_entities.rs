@@ -135,7 +135,7 @@ async fn update(
     }
     let floor = negative.map(ledger_core::Amount::negated);
     let governed = Governed { change, status, floor, ceiling: positive };
-    let governed = parties::govern(&app.db, &app.posting, &entity, governed, session.person).await?;
+    let governed = parties::govern(&app.posting, &app.ledger, &entity, governed, session.person).await?;
     governed.map_err(|rejection| Problem::Refused(rejection, Stage::Begin, unit.clone()))?;
     let entity = found(&app, id).await?;
     Ok(Data { data: AdminView::of(&app, entity).await? })

@@ -60,7 +60,7 @@ async fn list(State(app): State<App>, _administrator: Administrator, query: Quer
         ..ActFilter::default()
     };
     if let Some(word) = query.get("category") {
-        filter.category = [Category::User, Category::Admin].into_iter().find(|category| category.word() == word);
+        filter.category = CATEGORIES.into_iter().find(|category| category.word() == word);
         if filter.category.is_none() {
             faults.add("category must be user or admin.");
         }
@@ -68,7 +68,8 @@ async fn list(State(app): State<App>, _administrator: Administrator, query: Quer
     faults.check()?;
     if let Some(text) = query.get("action") {
         let sought = text.to_lowercase();
-        filter.actions = Action::ALL.into_iter().filter(|action| is_called(*action, &sought)).collect();
+        let all = CATEGORIES.into_iter().flat_map(|category| Action::ALL.map(|action| (category, action)));
+        filter.actions = all.filter(|(category, action)| words(*action, *category).contains(&sought)).collect();
         if filter.actions.is_empty() {
             return Ok(page.of(vec![], 0));
         }
@@ -90,10 +91,7 @@ fn view(act: LoggedAct) -> ActView {
     }
 }
 
-/// Whether this is in what an action is called, of either category.
-fn is_called(action: Action, sought: &str) -> bool {
-    [Category::User, Category::Admin].into_iter().any(|category| words(action, category).contains(sought))
-}
+const CATEGORIES: [Category; 2] = [Category::User, Category::Admin];
 
 const fn words(action: Action, category: Category) -> &'static str {
     let admin = matches!(category, Category::Admin);

@@ -34,6 +34,8 @@ struct Request {
     last_name: Option<String>,
     #[schema(max_length = 25)]
     telephone: Option<String>,
+    #[schema(min_length = 8, max_length = 100, format = Password)]
+    password: Option<String>,
     /// Here to be refused with a reason.
     #[schema(ignore)]
     id: Option<Value>,
@@ -82,7 +84,7 @@ async fn read(
     Ok(Data { data: AdminUserView::of(&app, person).await? })
 }
 
-/// Changes a member's details, the e-mail address among them. What is not given stays.
+/// Changes a member's details, the e-mail address among them, and their password: their sessions end then. What is not given stays.
 #[utoipa::path(
     patch, path = "/admin/users/{id}", tag = ADMINISTRATION,
     security(("jwt" = [])),
@@ -104,12 +106,15 @@ async fn update(
     if let Some(email) = &request.email {
         faults.email(email);
     }
-    faults.length("First name", request.first_name.as_ref(), 100);
-    faults.length("Last name", request.last_name.as_ref(), 100);
-    faults.length("Telephone", request.telephone.as_ref(), 25);
+    faults.line("First name", request.first_name.as_ref(), 100);
+    faults.line("Last name", request.last_name.as_ref(), 100);
+    faults.line("Telephone", request.telephone.as_ref(), 25);
+    if let Some(password) = &request.password {
+        faults.password(password);
+    }
     faults.check()?;
-    let Request { email, first_name, last_name, telephone, .. } = request;
-    let change = PersonChange { email, first_name, last_name, telephone, language: None };
+    let Request { email, first_name, last_name, telephone, password, .. } = request;
+    let change = PersonChange { email, first_name, last_name, telephone, language: None, password };
     let act = Act::by(session.person, Action::UserChanged).as_administrator().to(person);
     if !app.identity.change_person(person, change, act).await? {
         return Err(Problem::invalid("User email address is already registered."));

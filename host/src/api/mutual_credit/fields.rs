@@ -8,7 +8,9 @@ use super::writing::amount_rule;
 use crate::accounts::{AMOUNT_MAX, TEXT_MAX, parse_amount};
 use crate::error::Error;
 use crate::identity::{PasswordFault, password_faults};
+use crate::mail::{ADDRESS_MAX, is_address};
 use crate::parties::{Change, EntityStatus, TAG_LENGTH_MAX, TAGS_MAX, tag_names};
+use crate::visible::{Lines, is_visible};
 use ledger_core::{Amount, Unit};
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -39,18 +41,32 @@ impl Faults {
         }
     }
 
+    /// A text that others read, of so many lines: there is nothing in it that they do not see.
+    pub(super) fn visible(&mut self, what: &str, text: Option<&String>, lines: Lines) {
+        if text.is_some_and(|text| !is_visible(text, lines)) {
+            self.add(format!("{what} cannot contain control or invisible characters."));
+        }
+    }
+
+    /// A text of one line that others read, of at most `max` characters.
+    pub(super) fn line(&mut self, what: &str, text: Option<&String>, max: usize) {
+        self.length(what, text, max);
+        self.visible(what, text, Lines::One);
+    }
+
     /// A description of a transfer, or a reason.
     pub(super) fn text(&mut self, what: &str, text: Option<String>) -> String {
         self.length(what, text.as_ref(), TEXT_MAX);
+        self.visible(what, text.as_ref(), Lines::Any);
         text.unwrap_or_default()
     }
 
     pub(super) fn email(&mut self, text: &str) {
         if text.is_empty() {
             self.add("Email is missing.");
-        } else if text.chars().count() > 100 {
-            self.add("Email address length cannot exceed 100 characters.");
-        } else if !email_address::EmailAddress::is_valid(text) {
+        } else if text.chars().count() > ADDRESS_MAX {
+            self.add(format!("Email address length cannot exceed {ADDRESS_MAX} characters."));
+        } else if !is_address(text) {
             self.add("Email is invalid.");
         }
     }
@@ -207,20 +223,21 @@ impl EntityFields {
     /// The change that these fields ask for.
     pub(super) fn change(self, faults: &mut Faults) -> Change {
         let texts = [
-            ("Entity name", &self.name, 100),
-            ("Telephone", &self.telephone, 25),
-            ("Incorporation type", &self.inc_type, 25),
-            ("Company number", &self.company_number, 20),
-            ("Website URL", &self.website, 100),
-            ("Description", &self.description, 500),
-            ("Address", &self.address, 255),
-            ("City", &self.city, 50),
-            ("Region", &self.region, 50),
-            ("Postal code", &self.postal_code, 10),
-            ("Country", &self.country, 50),
+            ("Entity name", &self.name, 100, Lines::One),
+            ("Telephone", &self.telephone, 25, Lines::One),
+            ("Incorporation type", &self.inc_type, 25, Lines::One),
+            ("Company number", &self.company_number, 20, Lines::One),
+            ("Website URL", &self.website, 100, Lines::One),
+            ("Description", &self.description, 500, Lines::Any),
+            ("Address", &self.address, 255, Lines::Any),
+            ("City", &self.city, 50, Lines::One),
+            ("Region", &self.region, 50, Lines::One),
+            ("Postal code", &self.postal_code, 10, Lines::One),
+            ("Country", &self.country, 50, Lines::One),
         ];
-        for (what, text, max) in texts {
+        for (what, text, max, lines) in texts {
             faults.length(what, text.as_ref(), max);
+            faults.visible(what, text.as_ref(), lines);
         }
         if let Some(email) = &self.email {
             faults.email(email);

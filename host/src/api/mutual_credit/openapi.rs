@@ -24,7 +24,8 @@ pub(super) const ADMINISTRATION: &str = "Administration";
 
 const INTRODUCTION: &str = "Mutual credit: members of a community currency buy from and sell to each other on credit that they grant one another. \
      Names, envelope, messages and status codes are those of the HOMEPESA-MC Beta User API; what goes beyond it says so. Amounts are JSON numbers with \
-     no more decimals than the unit has.";
+     no more decimals than the unit has. Texts that others read have no control characters, but for ends of lines and tabs in descriptions, reasons, \
+     addresses and messages, and no others that nobody sees.";
 
 /// `page` and `page_size`.
 pub(super) struct Paging;

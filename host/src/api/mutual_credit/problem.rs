@@ -216,6 +216,7 @@ fn refusal_words(refusal: Refusal, unit: &Unit) -> String {
         Refusal::AmountMissing => missing("amount"),
         Refusal::DirectionUnknown => "Transfer can be only 'in' or 'out'.".into(),
         Refusal::DescriptionTooLong => format!("Description length cannot exceed {TEXT_MAX} characters."),
+        Refusal::DescriptionInvisible => "Description cannot contain control or invisible characters.".into(),
         Refusal::TextUnreadable => "Texts must be UTF-8 and cannot contain the character U+0000.".into(),
         Refusal::KeyInvalid => "The idempotencyKey must be 1 to 255 visible ASCII characters.".into(),
         Refusal::RowInvalid => "The row has more or fewer fields than the first.".into(),

@@ -10,6 +10,7 @@ use crate::audit::{Act, Action};
 use crate::error::Error;
 use crate::mail::{self, Mail};
 use crate::parties::{Contact, ContactOf, contacts};
+use crate::visible::Lines;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -60,6 +61,7 @@ async fn send(State(app): State<App>, Member(session): Member, Body(request): Bo
     if receiver.is_none() {
         faults.add(RECEIVER);
     }
+    faults.visible("Email body", text.as_ref(), Lines::Any);
     let text = mail::cleaned(&text.unwrap_or_default());
     if text.is_empty() {
         faults.add("Email body is empty.");

@@ -1,7 +1,7 @@
 //! `POST /login`, `/logout` and the administrators' doors, over `identity`.
 
 use super::envelope::Data;
-use super::extract::{Anybody, Body, ClientAddress};
+use super::extract::{Administrator, Body, ClientAddress, Member};
 use super::fields::Faults;
 use super::openapi::{ADMINISTRATION, MANAGE};
 use super::problem::Problem;
@@ -108,7 +108,7 @@ async fn through(app: &App, door: Door, address: &ClientAddress, request: Reques
     security(("jwt" = [])),
     responses((status = 200, description = "OK"))
 )]
-async fn log_out(State(app): State<App>, Anybody(session): Anybody) -> Result<(), Problem> {
+async fn log_out(State(app): State<App>, Member(session): Member) -> Result<(), Problem> {
     Ok(app.identity.log_out(session).await?)
 }
 
@@ -118,6 +118,9 @@ async fn log_out(State(app): State<App>, Anybody(session): Anybody) -> Result<()
     security(("jwt" = [])),
     responses((status = 200, description = "OK"))
 )]
-async fn log_out_as_administrator(app: State<App>, session: Anybody) -> Result<(), Problem> {
-    log_out(app, session).await
+async fn log_out_as_administrator(
+    State(app): State<App>,
+    Administrator(session): Administrator,
+) -> Result<(), Problem> {
+    Ok(app.identity.log_out(session).await?)
 }

@@ -98,9 +98,9 @@ async fn sign_up(
     let (email, password) = (email.unwrap_or_default(), password.unwrap_or_default());
     faults.email(&email);
     faults.password(&password);
-    faults.length("First name", request.first_name.as_ref(), 100);
-    faults.length("Last name", request.last_name.as_ref(), 100);
-    faults.length("Telephone", request.user_phone.as_ref(), 25);
+    faults.line("First name", request.first_name.as_ref(), 100);
+    faults.line("Last name", request.last_name.as_ref(), 100);
+    faults.line("Telephone", request.user_phone.as_ref(), 25);
     let fields = EntityFields {
         name: request.entity_name,
         // An empty one is as good as none: notifications then go to the user's.

@@ -67,16 +67,17 @@ async fn update(app: State<App>, member: Member, Body(request): Body<Request>) -
     if request.email.is_some() {
         faults.add("Your email address can only be changed by an administrator.");
     }
-    faults.length("First name", request.first_name.as_ref(), 100);
-    faults.length("Last name", request.last_name.as_ref(), 100);
-    faults.length("Telephone", request.telephone.as_ref(), 25);
+    faults.line("First name", request.first_name.as_ref(), 100);
+    faults.line("Last name", request.last_name.as_ref(), 100);
+    faults.line("Telephone", request.telephone.as_ref(), 25);
     let language = request.language.as_deref().map(Language::from_code);
     if language == Some(None) {
         faults.add("Please specify a valid language.");
     }
     faults.check()?;
     let Request { first_name, last_name, telephone, .. } = request;
-    let change = PersonChange { email: None, first_name, last_name, telephone, language: language.flatten() };
+    let change =
+        PersonChange { first_name, last_name, telephone, language: language.flatten(), ..PersonChange::default() };
     app.identity.change_person(member.0.person, change, Act::by(member.0.person, Action::UserChanged)).await?;
     read(app, member).await
 }

@@ -1,6 +1,7 @@
 //! Entities and transfers as the document shows them. Three views of an entity are kept apart: the owner's, the public's, and the
 //! administrator's.
 
+use super::admin_transfers::{self, AdminTransferView};
 use super::problem::Problem;
 use super::writing::{date, number};
 use crate::accounts::{self, Links, TransferRecord, TransferStatus};
@@ -52,24 +53,24 @@ impl UserView {
 pub(super) struct AdminUserView {
     #[serde(flatten)]
     user: UserView,
-    entities: Vec<OwnerView>,
+    entities: Vec<EntityView>,
 }
 
 impl AdminUserView {
     pub(super) async fn of(app: &App, person: Person) -> Result<AdminUserView, Problem> {
         let mut entities = vec![];
         for entity in parties::entities_of(&app.db, person.id).await? {
-            entities.push(OwnerView::listed(app, entity).await?);
+            entities.push(EntityView::of(app, entity).await?);
         }
         Ok(AdminUserView { user: UserView::of(person), entities })
     }
 }
 
-/// An entity as its owner sees it.
+/// What its owner and administrators see of an entity, also in lists.
 #[derive(Serialize, ToSchema)]
-#[schema(as = Entity)]
+#[schema(as = EntityDetails)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct OwnerView {
+pub(super) struct EntityView {
     #[schema(format = Uuid)]
     id: String,
     account_number: String,
@@ -100,10 +101,16 @@ pub(super) struct OwnerView {
     max_positive_balance: Box<RawValue>,
     #[schema(value_type = f64)]
     max_negative_balance: Box<RawValue>,
-    /// Absent in lists, as the document has it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pending_transfers: Option<Vec<TransferView>>,
+}
+
+/// An entity as its owner sees it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Entity)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct OwnerView {
+    #[serde(flatten)]
+    entity: EntityView,
+    pending_transfers: Vec<TransferView>,
 }
 
 /// An entity as everybody sees it: nothing about its money.
@@ -147,7 +154,11 @@ pub(super) struct PublicView {
 #[serde(rename_all = "camelCase")]
 pub(super) struct AdminView {
     #[serde(flatten)]
-    entity: OwnerView,
+    entity: EntityView,
+    /// From whom to whom, and not as one side sees it. Absent in lists.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pending_transfers: Option<Vec<AdminTransferView>>,
     #[schema(format = DateTime, required = true)]
     member_started_at: Option<String>,
     users: Vec<UserView>,
@@ -157,17 +168,18 @@ impl OwnerView {
     pub(super) async fn of(app: &App, entity: Entity) -> Result<OwnerView, Problem> {
         let (ledger, account) = (entity.ledger, entity.account);
         let waiting = accounts::pending(&app.db, ledger, account).await?;
-        let waiting = TransferView::list(app, account, waiting).await?;
-        Ok(OwnerView { pending_transfers: Some(waiting), ..OwnerView::listed(app, entity).await? })
+        let pending_transfers = TransferView::list(app, account, waiting).await?;
+        Ok(OwnerView { entity: EntityView::of(app, entity).await?, pending_transfers })
     }
+}
 
-    /// Without what waits.
-    async fn listed(app: &App, entity: Entity) -> Result<OwnerView, Problem> {
+impl EntityView {
+    async fn of(app: &App, entity: Entity) -> Result<EntityView, Problem> {
         let Account { balance, floor, ceiling, .. } =
             accounts::account(&app.posting, entity.ledger, entity.account).await?;
         let unit = &app.ledger.unit;
         let details = entity.details;
-        Ok(OwnerView {
+        Ok(EntityView {
             id: id_text(entity.id),
             account_number: entity.account_number,
             name: details.name,
@@ -192,7 +204,6 @@ impl OwnerView {
             balance: number(balance, unit),
             max_positive_balance: number(ceiling, unit),
             max_negative_balance: number(floor.negated(), unit),
-            pending_transfers: None,
         })
     }
 }
@@ -252,25 +263,17 @@ impl PublicView {
 
 impl AdminView {
     pub(super) async fn of(app: &App, entity: Entity) -> Result<AdminView, Problem> {
-        let (person, member_since) = (entity.person, entity.member_since);
-        AdminView::around(app, OwnerView::of(app, entity).await?, person, member_since).await
+        let waiting = accounts::pending(&app.db, entity.ledger, entity.account).await?;
+        let pending_transfers = Some(admin_transfers::views(app, waiting).await?);
+        Ok(AdminView { pending_transfers, ..AdminView::listed(app, entity).await? })
     }
 
     /// As in a list of many: without what waits.
     pub(super) async fn listed(app: &App, entity: Entity) -> Result<AdminView, Problem> {
-        let (person, member_since) = (entity.person, entity.member_since);
-        AdminView::around(app, OwnerView::listed(app, entity).await?, person, member_since).await
-    }
-
-    async fn around(
-        app: &App,
-        entity: OwnerView,
-        person: u128,
-        member_since: Option<i64>,
-    ) -> Result<AdminView, Problem> {
-        let person = app.identity.person(person).await?;
+        let person = app.identity.person(entity.person).await?;
         let users = person.map(UserView::of).into_iter().collect();
-        Ok(AdminView { entity, member_started_at: member_since.map(date), users })
+        let member_started_at = entity.member_since.map(date);
+        Ok(AdminView { entity: EntityView::of(app, entity).await?, pending_transfers: None, member_started_at, users })
     }
 }
 

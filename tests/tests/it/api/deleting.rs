@@ -60,9 +60,13 @@ async fn administrators_see_and_change_members(engine: Engine) {
         .patch(&path, json!({ "email": "BOB@example.org" }))
         .await
         .refused(400, "User email address is already registered.");
-    admin.patch(&path, json!({ "email": "no address" })).await.refused(400, "Email is invalid.");
+    for email in ["no address", "Alice <alice@example.org>"] {
+        admin.patch(&path, json!({ "email": email })).await.refused(400, "Email is invalid.");
+    }
     admin.patch(&path, json!({ "id": id })).await.refused(400, "The user ID cannot be changed.");
-    assert_eq!(admin.patch(&path, json!({ "password": PASSWORD })).await.status, 400);
+    for field in ["entities", "users"] {
+        assert_eq!(admin.patch(&path, json!({ field: [] })).await.status, 400, "{field}");
+    }
     for (id, message) in [("x", "Please enter valid user id."), ("00000000-0000-0000-0000-000000000000", NO_USER)] {
         let path = format!("/admin/users/{id}");
         admin.get(&path).await.refused(400, message);
@@ -71,6 +75,9 @@ async fn administrators_see_and_change_members(engine: Engine) {
     }
     let administrator = admin.get("/admin/logs?category=admin").await.data()[0]["userID"].as_str().unwrap().to_owned();
     admin.delete(&format!("/admin/users/{administrator}")).await.refused(400, NO_USER);
+    // Their password is changed at their own door.
+    let password = json!({ "password": "Another-1-password" });
+    admin.patch(&format!("/admin/users/{administrator}"), password).await.refused(400, NO_USER);
     for path in ["/admin/users", &path] {
         bob.client.get(path).await.refused(403, "Permission denied.");
     }

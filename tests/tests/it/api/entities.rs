@@ -89,6 +89,9 @@ async fn refused_fields(alice: &Member, path: &str) {
     // As many characters as are allowed, each of several bytes.
     let body = json!({ "city": "ሀ".repeat(50), "offers": ["é".repeat(50)] });
     assert_eq!(alice.client.patch(path, &body).await.data()["city"], body["city"]);
+    for email in ["Alice <alice@example.org>", "\"a b\"@example.org", "a\u{200b}@example.org"] {
+        alice.client.patch(path, json!({ "email": email })).await.refused(400, "Email is invalid.");
+    }
     alice.client.patch(path, json!({ "city": "London", "offers": ["chai"] })).await.data();
 }
 
@@ -112,9 +115,21 @@ async fn an_administrator_governs_entities(engine: Engine) {
     owned["memberStartedAt"] = Value::Null;
     owned["users"] = json!([carol.client.get("/user").await.data()]);
     assert_eq!(read, owned, "the owner's view, and two fields more");
+    // What waits has no side here: it is shown as administrators see transfers.
+    let waits = [alice.proposed("out", bob, "1").await, bob.proposed("out", alice, "2").await];
+    let shown = admin.get(&format!("/admin/entities/{}", alice.entity)).await.data();
+    for (place, id) in waits.iter().enumerate() {
+        let transfer = admin.get(&format!("/admin/transfers/{id}")).await.data();
+        assert_eq!(shown["pendingTransfers"][place], transfer);
+        let sides = (&transfer["fromAccountNumber"], &transfer["toAccountNumber"]);
+        let [from, to] = if place == 0 { [alice, bob] } else { [bob, alice] };
+        assert_eq!(sides, (&json!(from.account), &json!(to.account)));
+        from.answer(id, "cancel").await.data();
+    }
 
     let all = admin.get("/admin/entities").await;
     assert_eq!(all.meta(), (3, 1));
+    assert_eq!(all.data()[0].get("pendingTransfers"), None, "not in lists");
     let ids = |data: &Value| -> Vec<String> {
         data.as_array().unwrap().iter().map(|entity| entity["id"].as_str().unwrap().to_owned()).collect()
     };

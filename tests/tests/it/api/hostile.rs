@@ -153,7 +153,7 @@ async fn finds_nothing(admin: &Client, text: &str) {
     }
 }
 
-/// What is no name is refused, and what is one is kept as it is.
+/// What is no name is refused, and so is what nobody sees; what is a name is kept as it is.
 async fn is_a_text_like_any_other(admin: &Client, bob: &Member, text: &str) {
     for path in ["/admin/tags", "/admin/categories"] {
         let answer = admin.post(path, json!({ "name": text })).await;
@@ -167,5 +167,8 @@ async fn is_a_text_like_any_other(admin: &Client, bob: &Member, text: &str) {
     let path = format!("/user/entities/{}", bob.entity);
     let kept: String = text.chars().take(40).collect();
     let own = bob.client.patch(&path, json!({ "name": kept, "offers": [kept], "wants": [] })).await;
+    if kept.contains(|c: char| c.is_control() || ['\u{200b}', '\u{202e}', '\u{2066}', '\u{feff}'].contains(&c)) {
+        return own.refused(400, "Entity name cannot contain control or invisible characters.");
+    }
     assert_eq!(own.data()["name"], kept, "{own:?}");
 }

@@ -2,7 +2,7 @@
 
 use hesabu_tests::client::Client;
 use hesabu_tests::database::Engine;
-use hesabu_tests::network::{Network, immediate, log_in};
+use hesabu_tests::network::{Member, Network, immediate, log_in};
 use hesabu_tests::server::{ADMINISTRATOR, PASSWORD};
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
@@ -124,7 +124,7 @@ async fn everything_else_is_logged_on_postgres() {
 
 /// People, entities, the vocabulary, and what is written; no password and no message is in it.
 async fn everything_else_is_logged(engine: Engine) {
-    let network = Network::on(engine, "0", "500").await;
+    let network = Network::on(engine, "100", "500").await;
     let Network { server, admin, alice, bob, .. } = &network;
     let nobody = Client::of(server);
     let login = |email: &str, password: &str| json!({ "email": email, "password": password });
@@ -135,9 +135,11 @@ async fn everything_else_is_logged(engine: Engine) {
     let other = log_in(server, "/login", &alice.email).await;
     other.post("/logout", "").await;
     resets_are_sent(&network).await;
-    alice.client.patch("/user", json!({ "firstName": "Alice" })).await.data();
-    let entity = format!("/user/entities/{}", alice.entity);
-    alice.client.patch(&entity, json!({ "name": "Bakery", "offers": ["Bread"] })).await.data();
+    // What changes nothing is no act.
+    for _ in 0..2 {
+        change_details(alice).await;
+    }
+    alice.govern(admin, "tradingAccepted", "100", "500").await;
     let favorite = json!({ "addToEntityID": alice.entity, "favoriteEntityID": bob.entity, "isFavorite": true });
     for _ in 0..2 {
         alice.client.post("/favorites", &favorite).await;
@@ -148,19 +150,7 @@ async fn everything_else_is_logged(engine: Engine) {
     bob.client.post("/password-change", json!({ "password": "Another-1-password" })).await;
 
     let log = admin.get("/admin/logs?page_size=100").await.data();
-    let told: Vec<String> = log
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|act| {
-            format!(
-                "{} {}: {}",
-                act["email"].as_str().unwrap(),
-                act["action"].as_str().unwrap(),
-                act["detail"].as_str().unwrap()
-            )
-        })
-        .collect();
+    let told: Vec<String> = log.as_array().unwrap().iter().map(told).collect();
     let expected = [
         "bob@example.org changed password: ",
         "admin@example.org admin deleted a category: eating",
@@ -172,7 +162,7 @@ async fn everything_else_is_logged(engine: Engine) {
         "alice@example.org user sent an email: ",
         "alice@example.org user modified favorites: added",
         "alice@example.org user modified entity details: Name: alice -> Bakery; Offers:  -> bread",
-        "alice@example.org user modified user details: First name:  -> Alice",
+        "alice@example.org user modified user details: First name:  -> Alice; Language:  -> sw",
         "admin@example.org sent password reset: ",
         "alice@example.org sent password reset: ",
         "alice@example.org user logout: ",
@@ -181,11 +171,15 @@ async fn everything_else_is_logged(engine: Engine) {
         " user login failed: ",
         "stranger@example.org user login failed: ",
         "alice@example.org user login failed: ",
-        "admin@example.org admin modified balance limit: Floor: 0 minor units; Ceiling: 50000 minor units",
+        "admin@example.org admin modified balance limit: Max negative balance: 0.00 -> 100.00",
         "admin@example.org admin modified entity details: Status: pending -> tradingAccepted",
         "bob@example.org account created: ",
     ];
     assert_eq!(&told[..expected.len()], expected, "{told:#?}");
+    // Who is at the console, nobody knows.
+    assert_eq!(told.last().unwrap(), " account created: admin@example.org", "{told:#?}");
+    assert_eq!(log.as_array().unwrap().last().unwrap()["category"], "admin");
+    actions_are_found_as_they_are_called(admin).await;
     let all = log.to_string();
     for secret in ["password\":", "between us", "my-own-1", "Another-1", "wrong-1"] {
         assert!(!all.contains(secret), "{secret} is in the log");
@@ -218,6 +212,30 @@ async fn resets_are_sent(network: &Network) {
             assert_eq!((&log[0]["email"], &log[0]["category"]), (&json!(email), &json!(category)), "{log}");
             assert_ne!(log[0]["userID"], "", "{log}");
         }
+    }
+}
+
+/// Who, what and more about it.
+fn told(act: &Value) -> String {
+    let [email, action, detail] = ["email", "action", "detail"].map(|field| act[field].as_str().unwrap());
+    format!("{email} {action}: {detail}")
+}
+
+async fn change_details(alice: &Member) {
+    let entity = format!("/user/entities/{}", alice.entity);
+    alice.client.patch("/user", json!({ "firstName": "Alice", "language": "sw" })).await.data();
+    alice.client.patch(&entity, json!({ "name": "Bakery", "offers": ["Bread"] })).await.data();
+    alice.client.patch("/user", json!({})).await.data();
+    alice.client.patch(&entity, json!({})).await.data();
+}
+
+/// And not by what they would be called had somebody else done them.
+async fn actions_are_found_as_they_are_called(admin: &Client) {
+    for (words, count) in [("admin login failed", 1), ("user login failed", 3), ("login failed", 4)] {
+        let found = admin.get(&format!("/admin/logs?action={words}")).await;
+        assert_eq!(found.meta().0, count, "{words}: {found:?}");
+        let called = |act: &Value| act["action"].as_str().unwrap().contains(words);
+        assert!(found.data().as_array().unwrap().iter().all(called), "{words}: {found:?}");
     }
 }
 

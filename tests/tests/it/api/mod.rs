@@ -4,6 +4,7 @@ mod people; // signup, login, logout, user
 mod entities; // one's own, and as administrators see and change them
 mod directory; // finding entities
 mod hostile; // texts that mean something elsewhere
+mod unseen; // texts that nobody sees all of
 mod drift; // what is found and what is there agree
 mod vocabulary; // tags and categories
 mod favorites; // entities to find again

@@ -6,6 +6,17 @@ use hesabu_tests::network::{administrator, log_in};
 use hesabu_tests::server::{ADMINISTRATOR, Home, PASSWORD, Server};
 use serde_json::{Value, json};
 
+const NO_ADDRESSES: [&str; 8] = [
+    "Jane <jane@x.org>",
+    "x\r\ny <a@b.org>",
+    "1 <a@b.org>",
+    "<a@b.org>",
+    "\"a b\"@b.org",
+    "a@b.org\n",
+    "a\u{200b}@b.org",
+    "\u{202e}a@b.org",
+];
+
 #[tokio::test]
 async fn people_come_and_go_on_sqlite() {
     people_come_and_go(Engine::Sqlite).await;
@@ -167,6 +178,15 @@ async fn passwords_and_addresses(nobody: &Client) {
         assert_eq!((answer.status, answer.messages().len()), (400, 1), "{email:?} {answer:?}");
         assert!(answer.messages()[0].starts_with("Email "), "{answer:?}");
     }
+    // An address and nothing beside it, of characters that are seen.
+    for email in NO_ADDRESSES {
+        nobody.post("/signup", signup(email, PASSWORD)).await.refused(400, "Email is invalid.");
+        let entity = json!({ "userEmail": "a@b.org", "password": PASSWORD, "entityEmail": email });
+        nobody.post("/signup", entity).await.refused(400, "Email is invalid.");
+    }
+    for email in ["o'neil+shop@sub.example.org", "zoë@bücher.example"] {
+        nobody.post("/signup", signup(email, PASSWORD)).await.data();
+    }
     let lacking = nobody.post("/signup", signup("a@b.org", "Ab1$")).await;
     lacking.refused(400, "Password must be at least 8 characters long.");
     let lacking = nobody.post("/signup", signup("a@b.org", &"a1$".repeat(34))).await;
@@ -244,13 +264,23 @@ async fn administrators_have_a_door_of_their_own(engine: Engine) {
     let again = home.run(&["admin", "create", "--email", "ADMIN@example.org"], PASSWORD).await;
     assert_eq!(again.code, Some(1), "{again:?}");
     assert!(again.log.contains("exists already"), "{again:?}");
+    for email in ["Jane <jane@x.org>", "x", &format!("{}@example.org", "a".repeat(90))] {
+        let none = home.run(&["admin", "create", "--email", email], PASSWORD).await;
+        assert!(none.code == Some(1) && none.log.contains("is not an e-mail address"), "{none:?}");
+    }
     let weak = home.run(&["admin", "create", "--email", "weak@example.org"], "short\n").await;
     assert_eq!(weak.code, Some(1), "{weak:?}");
 
     let nobody = Client::of(&server);
-    nobody.post("/signup", json!({ "userEmail": "m@example.org", "password": PASSWORD })).await.data();
+    let signup = json!({ "userEmail": "m@example.org", "password": PASSWORD });
+    let signed_up = nobody.post("/signup", signup).await.data();
     let member = json!({ "email": "m@example.org", "password": PASSWORD });
     nobody.post("/admin/login", member).await.refused(400, "Invalid password.");
+    // Neither leaves by the other's door, and their sessions stay.
+    let member = nobody.with_token(signed_up["token"].as_str().unwrap());
+    member.post("/admin/logout", "").await.refused(403, "Permission denied.");
+    member.get("/user").await.data();
+    admin.post("/logout", "").await.refused(403, "Permission denied.");
 
     admin.get("/admin/entities").await.data();
     let login = json!({ "email": ADMINISTRATOR, "password": PASSWORD });

@@ -151,3 +151,57 @@ async fn an_administrator_takes_a_transfer_back_once(engine: Engine) {
     assert_eq!(shown(admin, id).await.get("reversedBy"), None);
     network.prove().await;
 }
+
+#[tokio::test]
+async fn a_reversal_that_is_refused_changes_nothing_on_sqlite() {
+    a_reversal_that_is_refused_changes_nothing(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn a_reversal_that_is_refused_changes_nothing_on_postgres() {
+    a_reversal_that_is_refused_changes_nothing(Engine::Postgres).await;
+}
+
+/// What a member has proposed to the same end waits on when a limit refuses the administrator's, and ends when that happens.
+async fn a_reversal_that_is_refused_changes_nothing(engine: Engine) {
+    let network = Network::on(engine, "100", "500").await;
+    let Network { admin, alice, home, .. } = &network;
+    let (carol, db) = (network.another("carol", "0", "500").await, home.database.open().await);
+    let made = admin.post("/admin/transfers", immediate(alice, &carol, "20", "x")).await.data();
+    let (id, path) =
+        (made["id"].as_str().unwrap(), format!("/admin/transfers/{}/reversal", made["id"].as_str().unwrap()));
+    let asked = ask(&alice.client, id).await.data();
+    admin.post("/admin/transfers", immediate(&carol, alice, "20", "spent")).await.data();
+    let reasons = async || {
+        let sql = "select count(*) as n from mail where kind = 'transfer-cancelled-by-system'";
+        db.fetch_all(sql, vec![]).await.unwrap()[0].int("n").unwrap()
+    };
+    let state = async || {
+        let log = admin.get("/admin/logs").await.meta();
+        (shown(admin, asked["id"].as_str().unwrap()).await, shown(admin, id).await, log)
+    };
+    // Without a key, with one, with the same again, and with the same for something else.
+    let before = state().await;
+    assert_eq!((&before.0["status"], &before.1["reversedBy"]), (&json!("transferInitiated"), &asked["id"]));
+    let told = reasons().await;
+    let refused = admin.post(&path, json!({ "reason": "mistyped" })).await;
+    assert!(refused.messages()[0].starts_with("Sender will exceed its credit limit."), "{refused:?}");
+    for reason in ["mistyped", "mistyped", "another"] {
+        assert_eq!(admin.post_keyed(&path, "k", json!({ "reason": reason })).await.status, 400);
+    }
+    assert_eq!((state().await, reasons().await), (before, told));
+
+    carol.govern(admin, "tradingAccepted", "20", "500").await;
+    let reversed = admin.post(&path, json!({ "reason": "mistyped" })).await.data();
+    let (proposed, first, _) = state().await;
+    assert_eq!((&proposed["status"], &first["reversedBy"]), (&json!("transferCancelled"), &reversed["id"]));
+    assert_eq!(proposed["cancellationReason"], "An administrator has reversed the transfer.");
+    let log = admin.get("/admin/logs?page_size=2").await.data();
+    let acts = [&log[0]["action"], &log[1]["action"]];
+    assert!(
+        acts.contains(&&json!("admin reversed a transfer")) && acts.contains(&&json!("system cancelled a transfer")),
+        "{log}"
+    );
+    db.close().await;
+    network.prove().await;
+}

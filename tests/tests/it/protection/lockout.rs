@@ -7,6 +7,7 @@ use hesabu_tests::network::Member;
 use hesabu_tests::server::{ADMINISTRATOR, Home, PASSWORD};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 const WRONG: &str = "Invalid password.";
@@ -54,6 +55,11 @@ async fn the_third_failure_locks(engine: Engine) {
         for door in ["", "/admin"] {
             log_in(&nobody, door, email, PASSWORD).await.refused(400, LOCKED);
         }
+    }
+    let failed = "select 1 as one from act where action = 'login-failed' and detail = $1";
+    for (detail, count) in [("", 9), ("locked", 6)] {
+        let logged = db.fetch_all(failed, vec![detail.into()]).await.expect("it is logged");
+        assert_eq!(logged.len(), count, "each that was not let in, {detail:?}");
     }
     assert_eq!(log_in(&nobody, "", "joan@example.org", PASSWORD).await.status, 200, "others are not");
     assert_eq!(rows(&db).await, 3);
@@ -194,4 +200,32 @@ async fn where_one_logged_in_from(engine: Engine) {
         }
         assert_eq!(told, [serde_json::Value::Null, json!(expected)]);
     }
+}
+
+/// Whoever changes a person has their row first and then gives them their attempts back. A login does so in the same order: else the two would
+/// wait for each other.
+#[tokio::test]
+async fn a_login_waits_for_whoever_changes_the_person_on_postgres() {
+    let home = Home::on(Engine::Postgres).await;
+    let server = home.serve().await;
+    let jane = Member::signed_up(&server, "jane").await;
+    let nobody = Client::of(&server);
+    log_in(&nobody, "", &jane.email, "Wrong-pass-1").await.refused(400, WRONG);
+    let db = home.database.open().await;
+    let mut tx = db.begin().await.unwrap();
+    let change = "update person set first_name = 'Jane' where email_key = $1";
+    assert_eq!(tx.execute(change, vec![jane.email.as_str().into()]).await.unwrap(), 1);
+    let email = jane.email.clone();
+    let login = tokio::spawn(async move { log_in(&nobody, "", &email, PASSWORD).await });
+    let waits = "select 1 as one from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'";
+    let started = Instant::now();
+    while db.fetch_all(waits, vec![]).await.unwrap().is_empty() {
+        assert!(started.elapsed() < Duration::from_secs(20), "the login does not wait");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    let cleared = hesabu::identity::cleared(&jane.email);
+    assert_eq!(tx.execute(cleared.sql, cleared.values).await.expect("nobody waits for each other"), 1);
+    tx.commit().await.unwrap();
+    assert_eq!(login.await.unwrap().status, 200);
+    db.close().await;
 }

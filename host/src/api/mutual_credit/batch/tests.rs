@@ -83,6 +83,7 @@ fn the_documented_codes_are_those_that_are_written() {
         Refusal::TextUnreadable,
         Refusal::KeyInvalid,
         Refusal::RowInvalid,
+        Refusal::DescriptionInvisible,
     ];
     let ledgers = [1, 3, 5, 6, 10, 11, 23, 24, 25, 26, 29, 30];
     let ledgers = ledgers.map(|code| Refusal::Rejected(Rejection::from_code(code, minor(1)).unwrap()));
