@@ -140,16 +140,15 @@ impl Delivery {
     /// Stores what has ended once there is enough of it, it has waited for long enough, or nothing else is to be done; and claims more once
     /// what was claimed is being sent.
     async fn store_and_claim(&mut self) -> Result<(), Error> {
-        let Reader { db, settings, .. } = &self.sender.reader;
+        let Reader { settings, .. } = &self.sender.reader;
         let pace = settings.pace;
         let most = settings.at_a_time(CLAIM_MAX);
         let enough = usize::try_from(most).unwrap_or(usize::MAX);
         let idle = self.queue.is_empty() && self.sending.is_empty();
         if idle || self.ended.len() >= enough || self.stored_at.elapsed() >= pace.seconds(POLL_SECONDS) {
-            self.stored_at = Instant::now();
-            finish(db, &self.ended).await?;
-            self.ended.clear();
+            self.store_ended().await?;
         }
+        let Reader { db, settings, .. } = &self.sender.reader;
         let room = self.queue.is_empty() && self.sending.len() < SENDING_MAX;
         if room && Instant::now() >= self.paused_until.max(self.claim_at) {
             let now = system_clock().0;
@@ -163,20 +162,28 @@ impl Delivery {
     }
 
     async fn store(&mut self) {
-        let stored = finish(&self.sender.reader.db, &self.ended).await;
-        if stored.is_ok() {
-            self.ended.clear();
-        }
+        let stored = self.store_ended().await;
         self.told(stored);
     }
 
-    /// Says once that the database has failed. What had ended is stored later; if that is after its lease, it was sent again.
+    /// Stores what has ended, once what was taken is durable where it is now.
+    async fn store_ended(&mut self) -> Result<(), Error> {
+        self.stored_at = Instant::now();
+        if self.ended.iter().any(|(_, end)| *end == End::Done) {
+            self.sender.transport.settle().await.map_err(|error| Error::Unavailable(error.into()))?;
+        }
+        finish(&self.sender.reader.db, &self.ended).await?;
+        self.ended.clear();
+        Ok(())
+    }
+
+    /// Says once that the database has failed, or the disk. What had ended is stored later; if that is after its lease, it was sent again.
     fn told(&mut self, worked: Result<(), Error>) {
         match worked {
             Ok(()) => self.away = false,
             Err(error) => {
                 if !self.away {
-                    tracing::error!(error = &error as &dyn std::error::Error, "mails wait: the database failed");
+                    tracing::error!(error = &error as &dyn std::error::Error, "mails wait: what became of them cannot be stored");
                 }
                 self.away = true;
             }

@@ -66,6 +66,23 @@ impl Transport {
     }
 }
 
+impl Transport {
+    /// Makes what was taken durable, all of it together: to be asked before its rows go.
+    ///
+    /// # Errors
+    /// When that is not known of some of it. It is tried again, or sent again.
+    pub(super) async fn settle(&self) -> std::io::Result<()> {
+        match self {
+            Transport::Files(folder) => {
+                let folder = folder.clone();
+                tokio::task::spawn_blocking(move || sync(&folder)).await.unwrap_or_else(|error| Err(error.into()))
+            }
+            // The server has said so.
+            Transport::Smtp(_) => Ok(()),
+        }
+    }
+}
+
 /// Mails are private: only the owner of the folder reads them.
 fn make_folder(path: &Path) -> std::io::Result<()> {
     let mut folder = DirBuilder::new();
@@ -75,7 +92,7 @@ fn make_folder(path: &Path) -> std::io::Result<()> {
     folder.create(path)
 }
 
-/// All of it or nothing under its name; written again, it is the same file. Durable with its name: its row is deleted then.
+/// All of it or nothing under its name; written again, it is the same file. Durable only after [`sync`].
 fn write(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     let (unfinished, finished) = (folder.join(format!(".{name}.part")), folder.join(format!("{name}.eml")));
     let mut options = OpenOptions::new();
@@ -84,9 +101,23 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> std::io::Result<()> {
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file: File = options.open(&unfinished)?;
     file.write_all(bytes)?;
+    #[cfg(not(target_os = "linux"))]
     file.sync_all()?;
-    std::fs::rename(&unfinished, &finished)?;
+    std::fs::rename(&unfinished, &finished)
+}
+
+/// Makes the files in a folder durable, with their names, by one flush of the disk: one for each file would take it from those who post.
+#[cfg(target_os = "linux")]
+fn sync(folder: &Path) -> std::io::Result<()> {
+    Ok(rustix::fs::syncfs(File::open(folder)?)?)
+}
+
+/// Makes the names of the files in a folder durable: elsewhere each file was by itself.
+#[cfg(not(target_os = "linux"))]
+fn sync(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
+    #[cfg(not(unix))]
+    let _ = folder;
     Ok(())
 }

@@ -70,6 +70,7 @@ impl Lane {
             writing: None,
             idle: 0,
             wanted: false,
+            crowd: 0,
         };
         let (handle, token, end) = (Handle::current(), tasks.token(), End(Arc::clone(&desk)));
         let run = move || {
@@ -136,6 +137,8 @@ struct Runner {
     idle: u32,
     /// Another host would like to post.
     wanted: bool,
+    /// Commands of the batch before, if those were many.
+    crowd: usize,
 }
 
 impl Runner {
@@ -213,14 +216,24 @@ impl Runner {
         true
     }
 
-    /// The next batch: everything that waits, up to as many commands as it takes. There is some.
+    /// The next batch: everything that waits, up to as many commands as it takes. There is some. When fewer wait than were answered together the
+    /// last time, they are waited for a little: each commit costs as much, for however many it is.
     fn gather(&mut self) -> Vec<Waiting> {
-        let (mut size, mut batch) = (0, vec![]);
+        let (mut size, mut batch, mut lingered) = (0, vec![], false);
         loop {
             if self.backlog.is_empty() {
                 match self.queue.try_recv() {
                     Ok(waiting) => self.backlog.push_back(waiting),
-                    Err(_) => return batch,
+                    // Those who were answered last are on their way back.
+                    Err(_) if size < self.crowd && !lingered && self.desk.is_embedded() => {
+                        std::thread::sleep(self.desk.pace.linger);
+                        lingered = true;
+                        continue;
+                    }
+                    Err(_) => {
+                        self.crowd = if size >= self.desk.pace.crowd_min { size } else { 0 };
+                        return batch;
+                    }
                 }
             }
             let next = self.backlog.front().map_or(0, |waiting| waiting.entries.len());
