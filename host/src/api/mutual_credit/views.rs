@@ -57,11 +57,23 @@ pub(super) struct AdminUserView {
 
 impl AdminUserView {
     pub(super) async fn of(app: &App, person: Person) -> Result<AdminUserView, Problem> {
-        let mut entities = vec![];
-        for entity in parties::entities_of(&app.db, person.id).await? {
-            entities.push(OwnerView::listed(app, entity).await?);
+        let view = AdminUserView::list(app, vec![person]).await?.pop();
+        Ok(view.ok_or_else(|| anyhow::anyhow!("one member has one view"))?)
+    }
+
+    pub(super) async fn list(app: &App, people: Vec<Person>) -> Result<Vec<AdminUserView>, Problem> {
+        let ids: Vec<u128> = people.iter().map(|person| person.id).collect();
+        let entities = parties::entities_of_all(&app.db, &ids).await?;
+        let owners: Vec<u128> = entities.iter().map(|entity| entity.person).collect();
+        let mut owned: HashMap<u128, Vec<OwnerView>> = HashMap::new();
+        for (owner, view) in owners.into_iter().zip(OwnerView::list(app, entities).await?) {
+            owned.entry(owner).or_default().push(view);
         }
-        Ok(AdminUserView { user: UserView::of(person), entities })
+        let view = |person: Person| {
+            let entities = owned.remove(&person.id).unwrap_or_default();
+            AdminUserView { user: UserView::of(person), entities }
+        };
+        Ok(people.into_iter().map(view).collect())
     }
 }
 
@@ -158,16 +170,25 @@ impl OwnerView {
         let (ledger, account) = (entity.ledger, entity.account);
         let waiting = accounts::pending(&app.db, ledger, account).await?;
         let waiting = TransferView::list(app, account, waiting).await?;
-        Ok(OwnerView { pending_transfers: Some(waiting), ..OwnerView::listed(app, entity).await? })
+        let account = accounts::account(&app.posting, ledger, account).await?;
+        Ok(OwnerView { pending_transfers: Some(waiting), ..OwnerView::listed(entity, &account, &app.ledger.unit) })
+    }
+
+    /// As in a list of many, in the same order.
+    async fn list(app: &App, entities: Vec<Entity>) -> Result<Vec<OwnerView>, Problem> {
+        let held = entities.iter().map(|entity| (entity.ledger, entity.account));
+        let accounts = accounts::accounts(&app.posting, held).await?;
+        let view = |entity: Entity| {
+            let account = accounts.get(&entity.account).ok_or_else(|| anyhow::anyhow!("an entity has no account"))?;
+            Ok(OwnerView::listed(entity, account, &app.ledger.unit))
+        };
+        entities.into_iter().map(view).collect()
     }
 
     /// Without what waits.
-    async fn listed(app: &App, entity: Entity) -> Result<OwnerView, Problem> {
-        let Account { balance, floor, ceiling, .. } =
-            accounts::account(&app.posting, entity.ledger, entity.account).await?;
-        let unit = &app.ledger.unit;
+    fn listed(entity: Entity, account: &Account, unit: &Unit) -> OwnerView {
         let details = entity.details;
-        Ok(OwnerView {
+        OwnerView {
             id: id_text(entity.id),
             account_number: entity.account_number,
             name: details.name,
@@ -189,11 +210,11 @@ impl OwnerView {
             offers: entity.offers,
             wants: entity.wants,
             categories: entity.categories,
-            balance: number(balance, unit),
-            max_positive_balance: number(ceiling, unit),
-            max_negative_balance: number(floor.negated(), unit),
+            balance: number(account.balance, unit),
+            max_positive_balance: number(account.ceiling, unit),
+            max_negative_balance: number(account.floor.negated(), unit),
             pending_transfers: None,
-        })
+        }
     }
 }
 
@@ -253,24 +274,24 @@ impl PublicView {
 impl AdminView {
     pub(super) async fn of(app: &App, entity: Entity) -> Result<AdminView, Problem> {
         let (person, member_since) = (entity.person, entity.member_since);
-        AdminView::around(app, OwnerView::of(app, entity).await?, person, member_since).await
-    }
-
-    /// As in a list of many: without what waits.
-    pub(super) async fn listed(app: &App, entity: Entity) -> Result<AdminView, Problem> {
-        let (person, member_since) = (entity.person, entity.member_since);
-        AdminView::around(app, OwnerView::listed(app, entity).await?, person, member_since).await
-    }
-
-    async fn around(
-        app: &App,
-        entity: OwnerView,
-        person: u128,
-        member_since: Option<i64>,
-    ) -> Result<AdminView, Problem> {
         let person = app.identity.person(person).await?;
+        Ok(AdminView::around(OwnerView::of(app, entity).await?, person, member_since))
+    }
+
+    /// As in a list of many, in the same order: without what waits.
+    pub(super) async fn list(app: &App, entities: Vec<Entity>) -> Result<Vec<AdminView>, Problem> {
+        let told: Vec<(u128, Option<i64>)> =
+            entities.iter().map(|entity| (entity.person, entity.member_since)).collect();
+        let people = app.identity.people(told.iter().map(|(person, _)| *person)).await?;
+        let view = |(entity, (person, member_since)): (OwnerView, (u128, Option<i64>))| {
+            AdminView::around(entity, people.get(&person).cloned(), member_since)
+        };
+        Ok(OwnerView::list(app, entities).await?.into_iter().zip(told).map(view).collect())
+    }
+
+    fn around(entity: OwnerView, person: Option<Person>, member_since: Option<i64>) -> AdminView {
         let users = person.map(UserView::of).into_iter().collect();
-        Ok(AdminView { entity, member_started_at: member_since.map(date), users })
+        AdminView { entity, member_started_at: member_since.map(date), users }
     }
 }
 
