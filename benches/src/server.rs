@@ -36,9 +36,12 @@ impl Server {
         command.args(["serve", "--listen", "127.0.0.1:0"]).env_remove("RUST_LOG");
         command.env("DATABASE_URL", url).env("HESABU_DATA", data);
         // All load comes from one address, and much of it by one account.
-        for limit in
-            ["CONNECTIONS_MAX_BY_ADDRESS", "REQUESTS_PER_MINUTE_BY_ADDRESS", "REQUESTS_PER_MINUTE_BY_ACCOUNT", "LOGINS_PER_MINUTE_BY_ADDRESS"]
-        {
+        for limit in [
+            "CONNECTIONS_MAX_BY_ADDRESS",
+            "REQUESTS_PER_MINUTE_BY_ADDRESS",
+            "REQUESTS_PER_MINUTE_BY_ACCOUNT",
+            "LOGINS_PER_MINUTE_BY_ADDRESS",
+        ] {
             command.env(format!("HESABU_{limit}"), "0");
         }
         // What it is to be told besides, for a measurement by hand: `BENCH_HESABU_MAIL=off`.

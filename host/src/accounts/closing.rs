@@ -37,7 +37,7 @@ pub async fn delete_entity(posting: &Posting, ledger: &Ledger, entity: &Entity, 
     let close = Command::SetStatus(SetStatus { account: entity.account, status: AccountStatus::Closed });
     for _ in 0..TRIES {
         cancel_waiting(posting, ledger, entity).await?;
-        let mut companions = removal_statements(entity.id);
+        let mut companions = removal_statements(posting.db(), entity.id);
         let act = Act::by(by, Done::EntityDeleted).as_administrator().to(entity.id);
         companions.push(act.saying(entity.account_number.as_str()).statement());
         match posting.submit_one(ledger.id, Group::of(close, "").with(companions)).await? {

@@ -31,6 +31,7 @@ pub use statement::{Movement, Period, Statement, balance_at, statement};
 use crate::posting::Posting;
 use crate::store::Error;
 use ledger_core::{Account, AccountId, LedgerId};
+use std::collections::{BTreeMap, HashMap};
 
 /// What an account has now, and within which limits.
 ///
@@ -39,4 +40,24 @@ use ledger_core::{Account, AccountId, LedgerId};
 pub async fn account(posting: &Posting, ledger: LedgerId, account: AccountId) -> Result<Account, Error> {
     let found = posting.account(ledger, account).await?;
     found.ok_or_else(|| Error::Corrupt("an entity has no account".into()))
+}
+
+/// What each of these accounts has now, and within which limits. None comes twice.
+///
+/// # Errors
+/// When the database fails, or there is no such account.
+pub async fn accounts(
+    posting: &Posting,
+    accounts: impl IntoIterator<Item = (LedgerId, AccountId)>,
+) -> Result<HashMap<AccountId, Account>, Error> {
+    let mut by_ledger: BTreeMap<LedgerId, Vec<AccountId>> = BTreeMap::new();
+    for (ledger, account) in accounts {
+        by_ledger.entry(ledger).or_default().push(account);
+    }
+    let (mut found, mut sought) = (HashMap::new(), 0);
+    for (ledger, ids) in by_ledger {
+        sought += ids.len();
+        found.extend(posting.accounts(ledger, &ids).await?.into_iter().map(|account| (account.id, account)));
+    }
+    if found.len() == sought { Ok(found) } else { Err(Error::Corrupt("an entity has no account".into())) }
 }

@@ -14,13 +14,13 @@ pub(crate) use logs::start_logging;
 
 use anyhow::{Context, bail};
 use hesabu::api::Connections;
-use hesabu::limits::Places;
 use hesabu::app::{self, App};
 use hesabu::audit::{Act, Action};
 use hesabu::config::{Config, Protection};
 use hesabu::engine::{COMPONENT, Engine};
 use hesabu::identity::{EMAIL_TAKEN, Identity, NewPerson, PasswordFault, TokenKeys, password_faults};
 use hesabu::jobs::Background;
+use hesabu::limits::Places;
 use hesabu::mail::{ADDRESS_MAX, is_address};
 use hesabu::posting::{Progress, Report};
 use hesabu::store::{Db, Error};
@@ -63,7 +63,12 @@ pub(crate) async fn serve(config: &Config) -> anyhow::Result<ExitCode> {
         None => None,
     };
     let metrics = metrics.map(|listener| {
-        tokio::spawn(api::serve(listener, api::metrics_router(app.clone()), connections.clone(), std::future::pending()))
+        tokio::spawn(api::serve(
+            listener,
+            api::metrics_router(app.clone()),
+            connections.clone(),
+            std::future::pending(),
+        ))
     });
     let (stopping, stopped) = tokio::sync::oneshot::channel();
     let server = api::serve(listener, api::router(app.clone()), connections, async move {

@@ -1,6 +1,7 @@
 //! Categories: what administrators put entities under. They are few, and all of them are read each time.
 
-use super::engine::{Held, hold};
+use super::holding::{again, category_alone};
+use super::room::read;
 use super::{Term, TermFault, fold, typed};
 use crate::audit::{Act, Action, changes};
 use crate::mint_id;
@@ -46,7 +47,7 @@ pub async fn categories_named(db: &Db, texts: &[String]) -> Result<Vec<Option<St
 }
 
 async fn all(db: &Db) -> Result<Vec<(Term, String)>, Error> {
-    let rows = db.fetch_all("select category_id, name, name_key from category", vec![]).await?;
+    let rows = read(db, "select category_id, name, name_key from category", vec![]).await?;
     rows.iter().map(|row| Ok((term(row)?, row.text("name_key")?))).collect()
 }
 
@@ -76,10 +77,14 @@ pub async fn create_category(db: &Db, name: &str, by: u128) -> Result<Result<Ter
 /// # Errors
 /// When the database fails. The inner result is why it was not renamed.
 pub async fn rename_category(db: &Db, id: u128, name: &str, by: u128) -> Result<Result<Term, TermFault>, Error> {
+    again(move || rename_once(db, id, name, by)).await
+}
+
+async fn rename_once(db: &Db, id: u128, name: &str, by: u128) -> Result<Result<Term, TermFault>, Error> {
     let mut tx = db.begin().await?;
-    hold(db, &mut tx, Held::EntityCategory).await?;
-    let there = "select category_id, name from category where category_id = $1";
-    let Some(row) = tx.fetch_optional(there, vec![id.into()]).await? else { return Ok(Err(TermFault::Missing)) };
+    let Some(row) = tx.fetch_optional(category_alone(db), vec![id.into()]).await? else {
+        return Ok(Err(TermFault::Missing));
+    };
     let old = row.text("name")?;
     let sql = "update category set name = $2, name_key = $3 where category_id = $1";
     match tx.execute(sql, vec![id.into(), name.into(), fold(name).into()]).await {
@@ -102,10 +107,14 @@ pub async fn rename_category(db: &Db, id: u128, name: &str, by: u128) -> Result<
 /// # Errors
 /// When the database fails. The inner result is why it was not deleted.
 pub async fn delete_category(db: &Db, id: u128, by: u128) -> Result<Result<Term, TermFault>, Error> {
+    again(move || delete_once(db, id, by)).await
+}
+
+async fn delete_once(db: &Db, id: u128, by: u128) -> Result<Result<Term, TermFault>, Error> {
     let mut tx = db.begin().await?;
-    hold(db, &mut tx, Held::EntityCategory).await?;
-    let there = "select category_id, name from category where category_id = $1";
-    let Some(row) = tx.fetch_optional(there, vec![id.into()]).await? else { return Ok(Err(TermFault::Missing)) };
+    let Some(row) = tx.fetch_optional(category_alone(db), vec![id.into()]).await? else {
+        return Ok(Err(TermFault::Missing));
+    };
     let old = term(&row)?;
     tx.execute("delete from entity_category where name = $1", vec![old.name.as_str().into()]).await?;
     tx.execute("delete from category where category_id = $1", vec![id.into()]).await?;

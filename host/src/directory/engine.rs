@@ -2,8 +2,9 @@
 //! people type is in none of them: queries are made of tokens (`tokens.rs`).
 
 use super::LISTED;
+use super::holding::share_tags;
 use super::tokens::Operators;
-use crate::store::{Db, Error, Statement, Tx};
+use crate::store::{Db, Statement, Value};
 use const_format::formatcp;
 
 /// A tag that may be new: its id if it is, its name, its folded name, its tokens.
@@ -18,16 +19,17 @@ pub(super) struct NewTag {
 /// The statements of an engine for reading.
 pub(super) struct Forms {
     pub(super) operators: Operators,
-    /// Tags for a query `$1`.
+    /// Tags for a query `$1`; if `$2`, only those that everybody is shown.
     pub(super) tag_candidates: &'static str,
     /// Entities that can be found, from the narrowest of what is asked: see [`found`].
     pub(super) by_offers: &'static str,
     pub(super) by_wants: &'static str,
     pub(super) by_both: &'static str,
     pub(super) by_name: &'static str,
-    /// Entities for administrators: how many, and a page.
+    /// Entities for administrators: how many, a page, and those that come next, with their accounts.
     pub(super) register_count: &'static str,
     pub(super) register_page: &'static str,
+    pub(super) register_after: &'static str,
 }
 
 /// A page of what `driver` gives with the best first, and how many there are. Every search has the same values: `$1` and `$2` are lists of tags
@@ -145,26 +147,37 @@ macro_rules! postgres_found {
 
 const SQLITE: Forms = Forms {
     operators: Operators { and: " AND ", or: " OR " },
-    tag_candidates: "select t.tag_id, t.name, t.name_key, t.entered_at is not null as shown
-                     from tag_search join tag t on t.tag_id = tag_search.tag_id where tag_search match $1",
+    tag_candidates: "select t.tag_id, t.name, t.name_key from tag_search join tag t on t.tag_id = tag_search.tag_id
+                     where tag_search match $1 and (t.entered_at is not null or not $2)",
     by_offers: found!(best!(sqlite_found!("$1", "offer"))),
     by_wants: found!(best!(sqlite_found!("$2", "want"))),
     by_both: found!(both!(sqlite_found!("$1", "offer"), sqlite_found!("$2", "want"))),
     by_name: found!(named!("entity_search match $5")),
     register_count: formatcp!("select count(*) as n {}", registered!(sqlite_tagged)),
     register_page: formatcp!("select entity_id {} order by entity_id limit $12 offset $13", registered!(sqlite_tagged)),
+    register_after: formatcp!(
+        "select entity_id, ledger_id, account_id {} and entity_id > $12 order by entity_id limit $13",
+        registered!(sqlite_tagged)
+    ),
 };
 
 const POSTGRES: Forms = Forms {
     operators: Operators { and: " & ", or: " | " },
-    tag_candidates: "select t.tag_id, t.name, t.name_key, t.entered_at is not null as shown
-                     from tag_search join tag t on t.tag_id = tag_search.tag_id where tag_search.tokens @@ cast($1 as tsquery)",
+    tag_candidates: "select t.tag_id, t.name, t.name_key from tag_search join tag t on t.tag_id = tag_search.tag_id
+                     where tag_search.tokens @@ cast($1 as tsquery) and (t.entered_at is not null or not $2)",
     by_offers: found!(best!(postgres_found!("$1", "offer"))),
     by_wants: found!(best!(postgres_found!("$2", "want"))),
     by_both: found!(both!(postgres_found!("$1", "offer"), postgres_found!("$2", "want"))),
     by_name: found!(named!("entity_search.tokens @@ cast($5 as tsquery)")),
     register_count: formatcp!("select count(*) as n {}", registered!(postgres_tagged)),
-    register_page: formatcp!("select entity_id {} order by entity_id limit $12 offset $13", registered!(postgres_tagged)),
+    register_page: formatcp!(
+        "select entity_id {} order by entity_id limit $12 offset $13",
+        registered!(postgres_tagged)
+    ),
+    register_after: formatcp!(
+        "select entity_id, ledger_id, account_id {} and entity_id > $12 order by entity_id limit $13",
+        registered!(postgres_tagged)
+    ),
 };
 
 /// Entities under a category, on both.
@@ -197,31 +210,40 @@ pub(super) fn tag_list(db: &Db, tags: &[(String, i64)]) -> String {
     }
 }
 
-/// Adds those tags that are new, with their tokens. None comes twice.
-pub(super) fn add_tags(db: &Db, tags: &[NewTag]) -> Vec<Statement> {
+/// Shares these tags and those that the entity has, if one is given (`holding.rs`), and adds those that are new, with their tokens. None comes
+/// twice.
+pub(super) fn add_tags(db: &Db, entity: Option<u128>, tags: &[NewTag]) -> Vec<Statement> {
     // Whoever adds the same at the same time waits in the same order.
     let mut tags = tags.to_vec();
     tags.sort_by(|one, other| one.name.cmp(&other.name));
     match db {
-        _ if tags.is_empty() => vec![],
+        _ if tags.is_empty() => entity.and_then(|entity| share_tags(db, entity)).into_iter().collect(),
         Db::Sqlite { .. } => tags.into_iter().flat_map(add_tag_on_sqlite).collect(),
-        // One round trip for all of them.
         Db::Postgres { .. } => {
             let list = |part: fn(&NewTag) -> String| tags.iter().map(part).collect::<Vec<_>>().join(",");
-            let sql = "with given as (
-                         select * from unnest(cast(string_to_array($1, ',') as uuid[]), string_to_array($2, ','), string_to_array($3, ','),
-                                              string_to_array($4, ',')) as given(tag_id, name, name_key, tokens)),
-                       added as (insert into tag (tag_id, name, name_key) select tag_id, name, name_key from given
-                                 on conflict (name) do nothing returning tag_id)
-                       insert into tag_search (tag_id, tokens) select tag_id, array_to_tsvector(string_to_array(tokens, ' '))
-                       from given join added using (tag_id)";
             let ids = list(|tag| format!("{:032x}", tag.id));
             let (names, keys, tokens) =
                 (list(|tag| tag.name.clone()), list(|tag| tag.key.clone()), list(|tag| tag.tokens.clone()));
-            vec![Statement { sql, values: vec![ids.into(), names.into(), keys.into(), tokens.into()] }]
+            let values = vec![ids.into(), names.into(), keys.into(), tokens.into(), Value::Id(entity)];
+            vec![Statement { sql: ADD_ON_POSTGRES, values }]
         }
     }
 }
+
+/// One round trip for all of them. A tag that is there is shared, and nothing of it is written. One that is not, or that somebody has renamed or
+/// deleted while it was waited for, is added; should somebody have added it meanwhile, that row is held by a change that changes nothing.
+const ADD_ON_POSTGRES: &str = "with given as (
+       select * from unnest(cast(string_to_array($1, ',') as uuid[]), string_to_array($2, ','), string_to_array($3, ','),
+                            string_to_array($4, ',')) as given(tag_id, name, name_key, tokens)),
+     shared as (
+       select name from tag
+       where name = any (array (select name from given union all select name from entity_tag where entity_id = $5))
+       order by name for key share),
+     added as (
+       insert into tag (tag_id, name, name_key) select tag_id, name, name_key from given where name not in (select name from shared)
+       on conflict (name) do update set entered_at = tag.entered_at returning tag_id)
+     insert into tag_search (tag_id, tokens) select tag_id, array_to_tsvector(string_to_array(tokens, ' '))
+     from given join added using (tag_id)";
 
 fn add_tag_on_sqlite(tag: NewTag) -> [Statement; 2] {
     let add = "insert into tag (tag_id, name, name_key) values ($1, $2, $3) on conflict (name) do nothing";
@@ -246,6 +268,31 @@ pub(super) fn set_tag_tokens(db: &Db, tag: u128, tokens: Option<String>) -> Vec<
         ),
     };
     [delete].into_iter().chain(tokens.map(|tokens| insert_tokens(db, insert, tag, tokens))).collect()
+}
+
+/// How the tokens of many tags are taken away: a statement that ends with its key, and the keys.
+pub(super) fn without_tokens(db: &Db, tags: &[u128]) -> (&'static str, Vec<Value>) {
+    match db {
+        Db::Sqlite { .. } => ("delete from tag_search where rowid", tags.iter().map(|tag| row(*tag).into()).collect()),
+        Db::Postgres { .. } => ("delete from tag_search where tag_id", tags.iter().map(|tag| (*tag).into()).collect()),
+    }
+}
+
+/// Lets everybody be shown the tags of the entity `$1`, as of `$2`, if it can be found.
+pub(super) const fn enter_tags(db: &Db) -> &'static str {
+    match db {
+        Db::Sqlite { .. } => {
+            "update tag set entered_at = $2
+             where entered_at is null and name in (select name from entity_tag where entity_id = $1 and listed = true)"
+        }
+        // In their order: two who enter the same wait for each other only once.
+        Db::Postgres { .. } => {
+            "update tag set entered_at = $2 where tag_id = any (array (
+               select tag_id from tag
+               where entered_at is null and name = any (array (select name from entity_tag where entity_id = $1 and listed = true))
+               order by name for no key update))"
+        }
+    }
 }
 
 /// Adds the tokens of an entity's name.
@@ -282,23 +329,4 @@ fn insert_tokens(db: &Db, sql: &'static str, id: u128, tokens: String) -> Statem
 /// The number of a row in a table of SQLite's full-text search: of 63 bits of an id, 62 are random.
 fn row(id: u128) -> i64 {
     i64::try_from(id & u128::from(i64::MAX.unsigned_abs())).expect("63 bits")
-}
-
-/// Keeps everybody from changing what entities have of a kind until the transaction ends, and waits for those who do. Whoever gives an entity a
-/// tag or a category writes to that table before looking whether there is one of the name, so that each sees what the other did. Writers on
-/// SQLite take turns anyway.
-pub(super) async fn hold(db: &Db, tx: &mut Tx, table: Held) -> Result<(), Error> {
-    let sql = match (db, table) {
-        (Db::Sqlite { .. }, _) => return Ok(()),
-        (Db::Postgres { .. }, Held::EntityTag) => "lock table entity_tag in share row exclusive mode",
-        (Db::Postgres { .. }, Held::EntityCategory) => "lock table entity_category in share row exclusive mode",
-    };
-    tx.execute(sql, vec![]).await.map(drop)
-}
-
-/// What entities have.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Held {
-    EntityTag,
-    EntityCategory,
 }

@@ -2,6 +2,7 @@
 
 use super::engine::{self, NewTag};
 use super::fold;
+use super::holding::{add_category, share_categories};
 use super::tokens::{gram_tokens, word_tokens};
 use crate::mint_id;
 use crate::store::{Db, Statement};
@@ -55,38 +56,44 @@ pub fn change_name(db: &Db, entity: u128, name_key: &str) -> Vec<Statement> {
     vec![engine::delete_name_tokens(db, entity), add_name(db, entity, name_key)]
 }
 
-/// What follows the rows of an entity's tags in `entity_tag`: tags that are new come into the vocabulary, which everybody is shown if the entity
-/// can be found.
-pub fn tag_statements<'n>(
-    db: &Db,
-    entity: u128,
-    names: impl IntoIterator<Item = &'n String>,
-    now: i64,
-) -> Vec<Statement> {
+/// What comes before a change of an entity's tags in `entity_tag`, after the one that locks the entity: nobody renames or deletes what it has and
+/// gets until the transaction ends, and tags that are new come to be.
+pub fn hold_tags<'n>(db: &Db, entity: u128, names: impl IntoIterator<Item = &'n String>) -> Vec<Statement> {
     let mut names: Vec<&String> = names.into_iter().collect();
     names.sort();
     names.dedup();
-    let mut statements = engine::add_tags(db, &names.into_iter().map(|name| new_tag(name)).collect::<Vec<_>>());
-    if !statements.is_empty() {
-        statements.push(enter(entity, now));
+    engine::add_tags(db, Some(entity), &names.into_iter().map(|name| new_tag(name)).collect::<Vec<_>>())
+}
+
+/// What comes after it: new tags come into the vocabulary, which everybody is shown, if the entity can be found.
+pub fn enter_tags(db: &Db, entity: u128, now: i64) -> Statement {
+    Statement { sql: engine::enter_tags(db), values: vec![entity.into(), now.into()] }
+}
+
+/// What puts an entity under these categories and no others. One that was deleted meanwhile is not there any more.
+pub fn set_categories(db: &Db, entity: u128, names: &[String]) -> Vec<Statement> {
+    let mut statements: Vec<Statement> = share_categories(db, entity, names).into_iter().collect();
+    let sql = "delete from entity_category where entity_id = $1";
+    statements.push(Statement { sql, values: vec![entity.into()] });
+    for (place, name) in (0_i64..).zip(names) {
+        let values = vec![entity.into(), place.into(), name.as_str().into()];
+        statements.push(Statement { sql: add_category(db), values });
     }
     statements
 }
 
 /// What follows a change of status: whether an entity can be found. If it could not be before, its tags are new to everybody.
-pub fn set_listed(entity: u128, listed: bool, now: i64) -> Vec<Statement> {
-    if !listed {
+pub fn set_listed(db: &Db, entity: u128, listed: bool, now: i64) -> Vec<Statement> {
+    let mut statements = hold_tags(db, entity, []);
+    if listed {
+        let sql = "update entity_tag set listed = true, added_at = $2 where entity_id = $1 and listed = false";
+        statements.push(Statement { sql, values: vec![entity.into(), now.into()] });
+        statements.push(enter_tags(db, entity, now));
+    } else {
         let sql = "update entity_tag set listed = false where entity_id = $1";
-        return vec![Statement { sql, values: vec![entity.into()] }];
+        statements.push(Statement { sql, values: vec![entity.into()] });
     }
-    let sql = "update entity_tag set listed = true, added_at = $2 where entity_id = $1 and listed = false";
-    vec![Statement { sql, values: vec![entity.into(), now.into()] }, enter(entity, now)]
-}
-
-fn enter(entity: u128, now: i64) -> Statement {
-    let sql = "update tag set entered_at = $2
-               where entered_at is null and name in (select name from entity_tag where entity_id = $1 and listed = true)";
-    Statement { sql, values: vec![entity.into(), now.into()] }
+    statements
 }
 
 pub(super) fn new_tag(name: &str) -> NewTag {

@@ -10,6 +10,8 @@ mod fold; // the form in which texts are compared
 mod tokens; // what the engines index
 mod matching; // what matches, and how well
 mod engine; // what SQLite and PostgreSQL say differently
+mod holding; // who keeps a tag or a category as it is, and in which order
+mod room; // how many search at the same time
 mod index; // rows that go with an entity's
 mod tags; // the vocabulary
 mod categories; // what administrators put entities under
@@ -21,11 +23,11 @@ mod takeover; // rows from before there was a directory
 pub use categories::{categories, categories_named, create_category, delete_category, rename_category};
 pub use favorites::{favorites_among, set_favorite};
 pub use fold::{fold, is_joined};
-pub use index::{Keys, add_name, change_name, set_listed, tag_statements};
-pub use matching::{Rank, rank};
-pub use register::{RegisterFilter, register};
+pub use index::{Keys, add_name, change_name, enter_tags, hold_tags, set_categories, set_listed};
+pub use matching::{Rank, best_first};
+pub use register::{Register, RegisterFilter, Registered};
 pub use search::{Search, search};
-pub use tags::{create_tag, delete_tag, rename_tag, tags};
+pub use tags::{create_tag, delete_tag, forget_unused_tags, rename_tag, tags};
 pub use takeover::take_over;
 pub use tokens::{gram_tokens, word_tokens};
 

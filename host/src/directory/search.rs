@@ -1,6 +1,7 @@
 //! Searching for entities that can be found: everything that is asked must be true of them. Administrators search in `register.rs`.
 
 use super::engine::{BY_CATEGORY, BY_FAVORITE, Forms};
+use super::room::read;
 use super::tags::expand;
 use super::tokens::containing;
 use super::{LISTED, categories_named, typed};
@@ -70,7 +71,7 @@ pub async fn search(db: &Db, search: &Search, offset: i64, limit: i64) -> Result
     ];
     let page = |offset: i64, limit: i64| {
         let values = values.iter().cloned().chain([limit.into(), offset.into()]).collect();
-        db.fetch_all(sql, values)
+        read(db, sql, values)
     };
     let rows = page(offset, limit).await?;
     // Each row says how many there are; after the last one, the first is asked.
@@ -83,9 +84,9 @@ pub async fn search(db: &Db, search: &Search, offset: i64, limit: i64) -> Result
 
 async fn everybody(db: &Db, offset: i64, limit: i64) -> Result<(Vec<u128>, i64), Error> {
     let count = formatcp!("select count(*) as n from entity where status in {LISTED}");
-    let total = db.fetch_optional(count, vec![]).await?.map_or(Ok(0), |row| row.int("n"))?;
+    let total = read(db, count, vec![]).await?.first().map_or(Ok(0), |row| row.int("n"))?;
     let page = formatcp!("select entity_id from entity where status in {LISTED} order by entity_id limit $1 offset $2");
-    let rows = db.fetch_all(page, vec![limit.into(), offset.into()]).await?;
+    let rows = read(db, page, vec![limit.into(), offset.into()]).await?;
     Ok((rows.iter().map(id).collect::<Result<_, _>>()?, total))
 }
 

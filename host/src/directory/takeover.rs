@@ -12,17 +12,38 @@ use crate::system_clock;
 /// Rows of one transaction.
 const STEP: i64 = 500;
 
-/// Makes what is missing, and tells how many entities, tags and categories were taken over. Entities come last: as long as one of them is from
-/// before, something may be missing.
+/// Makes what is missing, and tells how many people, entities, tags and categories were taken over. Entities come last: as long as one of them is
+/// from before, something may be missing.
 ///
 /// # Errors
 /// When the database fails; what was done until then stays done.
 pub async fn take_over(db: &Db) -> Result<u64, Error> {
+    let people = people(db).await?;
     let before = "select 1 as one from entity where name_key is null limit 1";
     if db.fetch_optional(before, vec![]).await?.is_none() {
-        return Ok(0);
+        return Ok(people);
     }
-    Ok(tags(db).await? + categories(db).await? + entities(db).await?)
+    Ok(people + tags(db).await? + categories(db).await? + entities(db).await?)
+}
+
+/// Their family names.
+async fn people(db: &Db) -> Result<u64, Error> {
+    let sql = "select person_id, last_name from person where last_name_key is null order by person_id limit $1";
+    let mut done = 0;
+    loop {
+        let rows = db.fetch_all(sql, vec![STEP.into()]).await?;
+        if rows.is_empty() {
+            return Ok(done);
+        }
+        let mut tx = db.begin().await?;
+        for row in &rows {
+            let (id, name) = (row.id("person_id")?, row.text("last_name")?);
+            // Of somebody who was renamed meanwhile, the next step sees the name of now.
+            let given = "update person set last_name_key = $3 where person_id = $1 and last_name = $2 and last_name_key is null";
+            done += tx.execute(given, vec![id.into(), name.as_str().into(), fold(&name).into()]).await?;
+        }
+        tx.commit().await?;
+    }
 }
 
 async fn entities(db: &Db) -> Result<u64, Error> {
@@ -79,7 +100,7 @@ async fn tags(db: &Db) -> Result<u64, Error> {
         let rows = db.fetch_all(sql, vec![STEP.into()]).await?;
         let names = rows.iter().map(|row| row.text("name")).collect::<Result<Vec<_>, _>>()?;
         let mut tx = db.begin().await?;
-        run(&mut tx, add_tags(db, &names.iter().map(|name| new_tag(name)).collect::<Vec<_>>())).await?;
+        run(&mut tx, add_tags(db, None, &names.iter().map(|name| new_tag(name)).collect::<Vec<_>>())).await?;
         let entered = tx.execute(enter, vec![system_clock().0.into()]).await?;
         tx.commit().await?;
         done += u64::try_from(names.len()).unwrap_or(u64::MAX);

@@ -19,10 +19,13 @@ pub use reset::Reset;
 pub use session::{Door, Login, LoginRefused, Session};
 pub use token::TokenKeys;
 
-use crate::store::{Db, Error, Lookup, Row, Statement};
+use crate::directory::fold;
+use crate::store::{Db, Error, Lookup, Row, Statement, Value};
+use const_format::concatcp;
 use lockout::Failures;
 use password::Hasher;
 use session::{SESSIONS, Standing};
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 /// The people of this installation and their sessions.
@@ -101,8 +104,8 @@ impl Identity {
         let hash = self.hasher.hash(password).await?;
         Ok(Statement {
             sql: "insert into person (person_id, email, email_key, password_hash, first_name, last_name, telephone,
-                                      administrator, created_at, language)
-                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+                                      administrator, created_at, language, last_name_key)
+                  values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
             values: vec![
                 id.into(),
                 person.email.as_str().into(),
@@ -114,6 +117,7 @@ impl Identity {
                 person.administrator.into(),
                 crate::system_clock().0.into(),
                 person.language.map(|language| language.code().to_owned()).into(),
+                fold(&person.last_name).into(),
             ],
         })
     }
@@ -132,12 +136,24 @@ impl Identity {
     /// # Errors
     /// When the database fails.
     pub async fn person(&self, id: u128) -> Result<Option<Person>, Error> {
-        let sql =
-            "select person_id, email, first_name, last_name, telephone, previous_login_at, previous_login_ip, language
-                   from person where person_id = $1";
+        let sql = concatcp!(PERSON, " where person_id = $1");
         self.db.fetch_optional(sql, vec![id.into()]).await?.as_ref().map(person).transpose()
     }
+
+    /// Those of these people that there are, by id.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn people(&self, ids: impl IntoIterator<Item = u128>) -> Result<HashMap<u128, Person>, Error> {
+        let ids: BTreeSet<u128> = ids.into_iter().collect();
+        let keys: Vec<Value> = ids.into_iter().map(Value::from).collect();
+        let rows = self.db.fetch_among(concatcp!(PERSON, " where person_id"), &[], &keys, "").await?;
+        rows.iter().map(|row| person(row).map(|person| (person.id, person))).collect()
+    }
 }
+
+/// What [`person`] reads.
+const PERSON: &str = "select person_id, email, first_name, last_name, telephone, previous_login_at, previous_login_ip, language from person";
 
 /// What an address is found by: people type theirs in any case.
 pub fn email_key(email: &str) -> String {

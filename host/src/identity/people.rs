@@ -1,11 +1,12 @@
 //! Changing people, listing them, and taking them away. What may become of their entities is in `accounts`.
 
 use super::session::end_sessions;
-use super::{EMAIL_TAKEN, Identity, Language, Person, cleared, email_key, person};
+use super::{EMAIL_TAKEN, Identity, Language, PERSON, Person, cleared, email_key, person};
 use crate::audit::{Act, Action, changes};
-use crate::directory::fold;
+use crate::directory::{best_first, fold};
 use crate::store::{Error, Statement, Value};
 use crate::system_clock;
+use const_format::concatcp;
 
 /// A change of a person: what is `None` stays.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -29,7 +30,7 @@ pub struct PersonChange {
 pub struct PeopleFilter {
     /// Has this e-mail address, in any case.
     pub email: Option<String>,
-    /// Has this in the family name, in any case and with any accents.
+    /// Has this in the family name, in any case and with any accents, or one that may be misspelt so.
     pub last_name: Option<String>,
 }
 
@@ -40,9 +41,12 @@ const DELETED: &str = "deleted ";
 /// Where the key as it was begins in that of a deleted person, counted from 1.
 pub(crate) const KEY_WAS: usize = DELETED.len() + 36 + 2;
 
-const PERSON: &str =
-    "select person_id, email, first_name, last_name, telephone, previous_login_at, previous_login_ip, language
- from person where deleted_at is null";
+const THERE: &str = concatcp!(PERSON, " where deleted_at is null");
+
+const MEMBERS: &str = concatcp!(THERE, " and not administrator");
+
+/// Ids and folded family names of all members that have one, which the index `person_last_name` has.
+const NAMES: &str = "select person_id, last_name_key from person where deleted_at is null and not administrator and last_name_key <> ''";
 
 impl Identity {
     /// Changes what is given and leaves the rest; logged as `act`, with what changed, and another password as one more. With that, their sessions
@@ -56,7 +60,7 @@ impl Identity {
             None => None,
         };
         let mut tx = self.db.begin().await?;
-        let there = const_format::concatcp!(PERSON, " and person_id = $1");
+        let there = concatcp!(THERE, " and person_id = $1");
         let Some(row) = tx.fetch_optional(there, vec![id.into()]).await? else { return Ok(true) };
         let old = person(&row)?;
         let (detail, replaced) = (difference(&old, &change), hash.is_some());
@@ -66,12 +70,13 @@ impl Identity {
         let PersonChange { email, first_name, last_name, telephone, language, password: _ } = change;
         let sql = "update person set email = coalesce($2, email), email_key = coalesce($3, email_key), first_name = coalesce($4, first_name),
                           last_name = coalesce($5, last_name), telephone = coalesce($6, telephone), language = coalesce($7, language),
-                          password_hash = coalesce($8, password_hash)
+                          last_name_key = coalesce($8, last_name_key), password_hash = coalesce($9, password_hash)
                    where person_id = $1 and deleted_at is null";
         let (key, moved) = (email.as_deref().map(email_key), email.as_ref().is_some_and(|email| *email != old.email));
         let address = email.clone().unwrap_or(old.email);
         let language = language.map(|language| language.code().to_owned());
-        let values: [Option<String>; 7] = [email, key, first_name, last_name, telephone, language, hash];
+        let last_name_key = last_name.as_deref().map(fold);
+        let values: [Option<String>; 8] = [email, key, first_name, last_name, telephone, language, last_name_key, hash];
         let values = [id.into()].into_iter().chain(values.map(Value::from)).collect();
         let changed = match tx.execute(sql, values).await {
             Err(error) if error.violates(EMAIL_TAKEN) => return Ok(false),
@@ -98,31 +103,25 @@ impl Identity {
         Ok(true)
     }
 
-    /// A page of the members, oldest first, and how many there are in all. Family names are compared one by one.
+    /// A page of the members, and how many there are in all: oldest first, or those first whose family name matches best what is looked for.
     ///
     /// # Errors
     /// When the database fails.
     pub async fn members(&self, filter: &PeopleFilter, offset: i64, limit: i64) -> Result<(Vec<Person>, i64), Error> {
-        let sql = const_format::concatcp!(
-            PERSON,
-            " and not administrator and ($1 is null or email_key = $1) order by person_id"
-        );
         let key = filter.email.as_deref().map(email_key);
-        let Some(sought) = filter.last_name.as_deref().map(fold) else {
-            return self.members_by_address(key, offset, limit).await;
+        let Some(sought) = &filter.last_name else { return self.members_by_address(key, offset, limit).await };
+        let rows = match key {
+            None => self.db.fetch_all(NAMES, vec![]).await?,
+            Some(key) => self.db.fetch_all(concatcp!(NAMES, " and email_key = $1"), vec![key.into()]).await?,
         };
-        // Nothing that could stand in a name.
-        if sought.is_empty() {
-            return Ok((vec![], 0));
-        }
-        let rows = self.db.fetch_all(sql, vec![key.into()]).await?;
-        let people = rows.iter().map(person).collect::<Result<Vec<_>, Error>>()?;
-        let found: Vec<Person> =
-            people.into_iter().filter(|person| fold(&person.last_name).contains(&sought)).collect();
+        let names = rows.iter().map(|row| Ok((row.text("last_name_key")?, row.id("person_id")?)));
+        let found = best_first(sought, names.collect::<Result<_, Error>>()?).await?;
         let total = i64::try_from(found.len()).unwrap_or(i64::MAX);
         let (offset, limit) =
             (usize::try_from(offset).unwrap_or(usize::MAX), usize::try_from(limit).unwrap_or_default());
-        Ok((found.into_iter().skip(offset).take(limit).collect(), total))
+        let page: Vec<u128> = found.into_iter().skip(offset).take(limit).collect();
+        let mut people = self.people(page.iter().copied()).await?;
+        Ok((page.iter().filter_map(|id| people.remove(id)).collect(), total))
     }
 
     async fn members_by_address(
@@ -134,10 +133,7 @@ impl Identity {
         let count = "select count(*) as n from person
                      where deleted_at is null and not administrator and ($1 is null or email_key = $1)";
         let total = self.db.fetch_optional(count, vec![key.clone().into()]).await?.map_or(Ok(0), |row| row.int("n"))?;
-        let page = const_format::concatcp!(
-            PERSON,
-            " and not administrator and ($1 is null or email_key = $1) order by person_id limit $2 offset $3"
-        );
+        let page = concatcp!(MEMBERS, " and ($1 is null or email_key = $1) order by person_id limit $2 offset $3");
         let rows = self.db.fetch_all(page, vec![key.into(), limit.into(), offset.into()]).await?;
         Ok((rows.iter().map(person).collect::<Result<_, _>>()?, total))
     }
@@ -147,7 +143,7 @@ impl Identity {
     /// # Errors
     /// When the database fails.
     pub async fn member(&self, id: u128) -> Result<Option<Person>, Error> {
-        let sql = const_format::concatcp!(PERSON, " and not administrator and person_id = $1");
+        let sql = concatcp!(MEMBERS, " and person_id = $1");
         self.db.fetch_optional(sql, vec![id.into()]).await?.as_ref().map(person).transpose()
     }
 
@@ -157,7 +153,7 @@ impl Identity {
     /// # Errors
     /// When the database fails.
     pub async fn remove(&self, person: u128, by: u128) -> Result<(), Error> {
-        let sql = "update person set deleted_at = $2, email_key = $3 || email_key, password_hash = '', first_name = '', last_name = '', telephone = ''
+        let sql = "update person set deleted_at = $2, email_key = $3 || email_key, password_hash = '', first_name = '', last_name = '', last_name_key = '', telephone = ''
                    where person_id = $1 and deleted_at is null";
         let key = format!("{DELETED}{} ", crate::id_text(person));
         let mut tx = self.db.begin().await?;

@@ -1,6 +1,8 @@
-//! The daily clearing away of what is of no use any more: sessions and resets that have expired, and mails that were given up long ago.
+//! The daily clearing away of what is of no use any more: sessions and resets that have expired, mails that were given up long ago, and tags that
+//! only entities had that nobody could find.
 
 use super::turn::Turn;
+use crate::directory::forget_unused_tags;
 use crate::mail;
 use crate::store::{Db, Error};
 use crate::system_clock;
@@ -31,6 +33,13 @@ pub(super) async fn run(db: &Db, turn: &Turn) -> Result<(), Error> {
         if !turn.stay(db).await? {
             return Ok(());
         }
+    }
+    let mut last = 0;
+    while let Some(end) = forget_unused_tags(db, last, BATCH).await? {
+        if !turn.stay(db).await? {
+            return Ok(());
+        }
+        last = end;
     }
     Ok(())
 }

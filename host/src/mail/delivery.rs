@@ -183,7 +183,10 @@ impl Delivery {
             Ok(()) => self.away = false,
             Err(error) => {
                 if !self.away {
-                    tracing::error!(error = &error as &dyn std::error::Error, "mails wait: what became of them cannot be stored");
+                    tracing::error!(
+                        error = &error as &dyn std::error::Error,
+                        "mails wait: what became of them cannot be stored"
+                    );
                 }
                 self.away = true;
             }

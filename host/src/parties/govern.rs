@@ -40,7 +40,7 @@ pub async fn govern(
     if let Some(status) = governed.status {
         entries.push(Command::SetStatus(SetStatus { account: entity.account, status: status.account_status() }));
         companions.push(set_status(entity.id, status));
-        companions.extend(directory::set_listed(entity.id, status.is_listed(), system_clock().0));
+        companions.extend(directory::set_listed(db, entity.id, status.is_listed(), system_clock().0));
     }
     let limits = limits(posting, &ledger.unit, entity, &governed).await?;
     companions.extend(acts(entity, &governed, limits, by));

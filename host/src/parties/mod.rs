@@ -17,7 +17,9 @@ pub use govern::{Governed, govern};
 pub use holders::{Holder, Holders, holders_among};
 pub use signup::{SignUp, SignUpError, SignedUp, sign_up};
 pub use status::EntityStatus;
-pub use store::{accounts_of, any, entities_among, entities_of, entity, names, removal_statements, update};
+pub use store::{
+    accounts_of, any, entities_among, entities_of, entities_of_all, entity, names, removal_statements, update,
+};
 pub use tags::{TAG_LENGTH_MAX, TAGS_MAX, tag_name, tag_names};
 
 use ledger_core::{AccountId, LedgerId};

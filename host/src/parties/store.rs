@@ -92,6 +92,10 @@ pub(super) struct HeldTag {
 /// was added.
 pub(super) fn list_statements(db: &Db, entity: u128, change: &Change, held: &[HeldTag]) -> Vec<Statement> {
     let (mut statements, now) = (vec![], system_clock().0);
+    let names = || [&change.offers, &change.wants].into_iter().flatten().flatten();
+    if change.offers.is_some() || change.wants.is_some() {
+        statements.extend(directory::hold_tags(db, entity, names()));
+    }
     for (kind, names) in [("offer", &change.offers), ("want", &change.wants)] {
         let Some(names) = names else { continue };
         let sql = "delete from entity_tag where entity_id = $1 and kind = $2";
@@ -113,16 +117,11 @@ pub(super) fn list_statements(db: &Db, entity: u128, change: &Change, held: &[He
             });
         }
     }
-    let names = [&change.offers, &change.wants].into_iter().flatten().flatten();
-    statements.extend(directory::tag_statements(db, entity, names, now));
+    if names().next().is_some() {
+        statements.push(directory::enter_tags(db, entity, now));
+    }
     if let Some(names) = &change.categories {
-        let sql = "delete from entity_category where entity_id = $1";
-        statements.push(Statement { sql, values: vec![entity.into()] });
-        for (place, name) in (0_i64..).zip(names) {
-            // One that was deleted meanwhile is not there any more.
-            let sql = "insert into entity_category (entity_id, place, name) select $1, $2, name from category where name = $3";
-            statements.push(Statement { sql, values: vec![entity.into(), place.into(), name.as_str().into()] });
-        }
+        statements.extend(directory::set_categories(db, entity, names));
     }
     statements
 }
@@ -220,7 +219,7 @@ pub async fn update(db: &Db, entity: &Entity, change: &Change, act: Act) -> Resu
 
 /// The statements that take an entity away: nobody finds it any more. What it told of itself goes, but for its name and number, which the
 /// transfers of others tell.
-pub fn removal_statements(entity: u128) -> Vec<Statement> {
+pub fn removal_statements(db: &Db, entity: u128) -> Vec<Statement> {
     let now = system_clock().0;
     let of = |sql| Statement { sql, values: vec![entity.into()] };
     let mut statements = vec![Statement {
@@ -230,13 +229,11 @@ pub fn removal_statements(entity: u128) -> Vec<Statement> {
               where entity_id = $1",
         values: vec![entity.into(), now.into()],
     }];
-    statements.extend(directory::set_listed(entity, false, now));
-    statements.extend([
-        of("delete from entity_tag where entity_id = $1"),
-        of("delete from entity_category where entity_id = $1"),
-        of("delete from favorite where entity_id = $1"),
-        of("delete from favorite where favorite_id = $1"),
-    ]);
+    statements.extend(directory::set_listed(db, entity, false, now));
+    statements.push(of("delete from entity_tag where entity_id = $1"));
+    statements.extend(directory::set_categories(db, entity, &[]));
+    statements
+        .extend([of("delete from favorite where entity_id = $1"), of("delete from favorite where favorite_id = $1")]);
     statements
 }
 
@@ -262,6 +259,18 @@ pub async fn entities_of(db: &Db, person: u128) -> Result<Vec<Entity>, Error> {
         )
         .await?;
     with_lists(db, &rows).await
+}
+
+/// The entities of these people, oldest first. None of them comes twice.
+///
+/// # Errors
+/// When the database fails.
+pub async fn entities_of_all(db: &Db, people: &[u128]) -> Result<Vec<Entity>, Error> {
+    let keys: Vec<Value> = people.iter().map(|id| (*id).into()).collect();
+    let rows = db.fetch_among("select * from entity where deleted_at is null and person_id", &[], &keys, "").await?;
+    let mut entities = with_lists(db, &rows).await?;
+    entities.sort_by_key(|entity| entity.id);
+    Ok(entities)
 }
 
 /// The accounts of a person's entities.

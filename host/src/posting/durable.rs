@@ -31,14 +31,17 @@ struct Durable {
     owned_until: Option<Instant>,
 }
 
-/// What a lane can say about an account.
+/// What a lane can say about accounts.
 #[derive(Debug)]
 pub(super) enum Seen {
-    /// This is durable.
-    Here(Box<AccountRow>),
-    /// Its row in the database is as it is now, if there is one.
-    Stored,
-    /// The ledger is not this host's: the row may lag behind what others posted.
+    /// Some are in memory, and that is durable; of the others the row in the database is as they are now, if there is one.
+    Here {
+        /// As the lane has them.
+        rows: Vec<AccountRow>,
+        /// Which are not in memory.
+        stored: Vec<AccountId>,
+    },
+    /// The ledger is not this host's: rows may lag behind what others posted.
     Unknown,
 }
 
@@ -55,23 +58,30 @@ impl Default for Shared {
 }
 
 impl Shared {
-    /// The account as this lane has it, once that is durable.
-    pub(super) async fn account(&self, id: AccountId) -> Seen {
+    /// These accounts as this lane has them, once all of that is durable.
+    pub(super) async fn accounts(&self, ids: &[AccountId]) -> Seen {
         let mut durable = self.durable.subscribe();
         loop {
-            let (row, seen) = {
+            let (mut rows, mut stored) = (vec![], vec![]);
+            let seen = {
                 let resident = super::locked(&self.resident);
-                (resident.account(id).cloned(), *durable.borrow_and_update())
+                for id in ids {
+                    match resident.account(*id) {
+                        Some(row) => rows.push(row.clone()),
+                        None => stored.push(*id),
+                    }
+                }
+                *durable.borrow_and_update()
             };
             if !seen.is_owned() {
                 return Seen::Unknown;
             }
-            let Some(row) = row else { return Seen::Stored };
+            let Some(newest) = rows.iter().map(|row| row.as_of).max() else { return Seen::Here { rows, stored } };
             let settled =
-                |now: &Durable| now.generation != seen.generation || now.owned_until.is_none() || now.seq >= row.as_of;
+                |now: &Durable| now.generation != seen.generation || now.owned_until.is_none() || now.seq >= newest;
             let Ok(now) = durable.wait_for(settled).await.map(|now| *now) else { return Seen::Unknown };
-            if now.generation == seen.generation && now.seq >= row.as_of {
-                return Seen::Here(Box::new(row));
+            if now.generation == seen.generation && now.seq >= newest {
+                return Seen::Here { rows, stored };
             }
         }
     }

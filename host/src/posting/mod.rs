@@ -233,16 +233,30 @@ impl Posting {
         Ok(self.row(ledger, id).await?.map(extent))
     }
 
+    /// Those of these accounts that there are, in no order, as they are now. None comes twice.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn accounts(&self, ledger: LedgerId, ids: &[AccountId]) -> Result<Vec<Account>, store::Error> {
+        Ok(self.rows(ledger, ids).await?.into_iter().map(|row| row.account).collect())
+    }
+
     async fn row(&self, ledger: LedgerId, id: AccountId) -> Result<Option<rows::AccountRow>, store::Error> {
+        Ok(self.rows(ledger, &[id]).await?.pop())
+    }
+
+    async fn rows(&self, ledger: LedgerId, ids: &[AccountId]) -> Result<Vec<rows::AccountRow>, store::Error> {
         let lane = self.lanes().as_ref().and_then(|lanes| lanes.get(&ledger).cloned());
         let seen = match lane {
-            Some(lane) => lane.desk.shared.account(id).await,
+            Some(lane) => lane.desk.shared.accounts(ids).await,
             None => Seen::Unknown,
         };
         match seen {
-            Seen::Here(row) => Ok(Some(*row)),
-            Seen::Stored => rows::account(&self.inner.db, ledger, id).await,
-            Seen::Unknown => recover::account(&self.inner.db, ledger, id).await,
+            Seen::Here { mut rows, stored } => {
+                rows.extend(rows::accounts(&self.inner.db, ledger, &stored).await?);
+                Ok(rows)
+            }
+            Seen::Unknown => recover::accounts(&self.inner.db, ledger, ids).await,
         }
     }
 
@@ -357,7 +371,7 @@ pub struct Extent {
 /// # Errors
 /// When the database fails.
 pub async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<Account>, store::Error> {
-    Ok(recover::account(db, ledger, id).await?.map(|row| row.account))
+    Ok(recover::accounts(db, ledger, &[id]).await?.pop().map(|row| row.account))
 }
 
 /// A transfer as it is stored.

@@ -9,7 +9,7 @@ use super::idempotency::{self, Kept};
 use super::lease::Lease;
 use super::resident::{Mark, Resident};
 use super::rows::{self, ACCOUNT_COLUMNS, AccountRow};
-use crate::store::{Db, Error, Scanned, Tx};
+use crate::store::{Db, Error, Scanned, Tx, Value};
 use const_format::concatcp;
 use ledger_core::{
     AccountId, Amount, Direction, Key, LedgerId, Memo, Timestamp, Transfer, TransferId, TransferKind, codec,
@@ -169,28 +169,36 @@ async fn keys(tx: &mut Tx, ledger: LedgerId, flushed: Mark, head: &Head, residen
     Ok(())
 }
 
-/// An account as the database has it, with what its row does not have yet.
+/// With how far the rows of the ledger go, and its transfers; ends with the column of their ids.
+const LAGGING: &str = concatcp!(
+    "select ",
+    ACCOUNT_COLUMNS,
+    ", (select flushed_position from ledger where ledger_id = $1) as flushed,
+       (select l.last_position from ledger l where l.ledger_id = $1) as newest
+     from account where ledger_id = $1 and account_id"
+);
+
+/// Those of these accounts that there are, as the database has them, with what their rows do not have yet.
 ///
 /// # Errors
 /// When the database fails.
-pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<AccountRow>, Error> {
-    let sql = concatcp!(
-        "select ",
-        ACCOUNT_COLUMNS,
-        ", (select flushed_position from ledger where ledger_id = $1) as flushed,
-           (select l.last_position from ledger l where l.ledger_id = $1) as newest
-         from account where ledger_id = $1 and account_id = $2"
-    );
-    let Some(stored) = db.fetch_optional(sql, vec![ledger.0.into(), id.0.into()]).await? else { return Ok(None) };
-    let row = rows::account_row(&stored)?;
-    // Mostly nothing lags.
-    if stored.int("flushed")?.max(row.chain.last_position()) >= stored.int("newest")? {
-        return Ok(Some(row));
+pub(super) async fn accounts(db: &Db, ledger: LedgerId, ids: &[AccountId]) -> Result<Vec<AccountRow>, Error> {
+    let keys: Vec<Value> = ids.iter().map(|id| id.0.into()).collect();
+    let stored = db.fetch_among(LAGGING, &[ledger.0.into()], &keys, "").await?;
+    let mut rows = Vec::with_capacity(stored.len());
+    for stored in &stored {
+        let row = rows::account_row(stored)?;
+        // Mostly nothing lags.
+        if stored.int("flushed")?.max(row.chain.last_position()) >= stored.int("newest")? {
+            rows.push(row);
+            continue;
+        }
+        // Whoever asked may go away. A scan that was begun must be received to its end all the same: what is left of it would be taken
+        // for the answer to the next question on its connection.
+        let reading = tokio::spawn(stored_account(db.clone(), ledger, row.account.id));
+        rows.extend(reading.await.unwrap_or_else(|error| Err(Error::Unavailable(error.into())))?);
     }
-    // Whoever asked may go away. A scan that was begun must be received to its end all the same: what is left of it would be taken for
-    // the answer to the next question on its connection.
-    let reading = tokio::spawn(stored_account(db.clone(), ledger, id));
-    reading.await.unwrap_or_else(|error| Err(Error::Unavailable(error.into())))
+    Ok(rows)
 }
 
 async fn stored_account(db: Db, ledger: LedgerId, id: AccountId) -> Result<Option<AccountRow>, Error> {

@@ -65,11 +65,18 @@ pub(super) async fn load_accounts(tx: &mut Tx, ledger: LedgerId, ids: &[AccountI
     rows.iter().map(account_row).collect()
 }
 
-/// One account as it is stored.
-pub(super) async fn account(db: &Db, ledger: LedgerId, id: AccountId) -> Result<Option<AccountRow>, Error> {
-    let sql = concatcp!(ACCOUNTS, " = $2");
-    let row = db.fetch_optional(sql, vec![ledger.0.into(), id.0.into()]).await?;
-    row.as_ref().map(account_row).transpose()
+/// Those of these accounts that there are, as they are stored.
+pub(super) async fn accounts(db: &Db, ledger: LedgerId, ids: &[AccountId]) -> Result<Vec<AccountRow>, Error> {
+    // Mostly it is one.
+    let rows = match ids {
+        [] => vec![],
+        [id] => db.fetch_all(concatcp!(ACCOUNTS, " = $2"), vec![ledger.0.into(), id.0.into()]).await?,
+        ids => {
+            let keys: Vec<Value> = ids.iter().map(|id| id.0.into()).collect();
+            db.fetch_among(ACCOUNTS, &[ledger.0.into()], &keys, "").await?
+        }
+    };
+    rows.iter().map(account_row).collect()
 }
 
 pub(super) fn account_row(row: &Row) -> Result<AccountRow, Error> {

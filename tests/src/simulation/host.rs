@@ -44,6 +44,8 @@ pub(super) fn pace(random: &mut Random) -> Pace {
     Pace {
         batch_max,
         ahead_min: random.one(&[1, 4, 512]),
+        crowd_min: 2,
+        linger: Duration::from_micros(100),
         // Pauses of 2, 4, 8, 16 and 32 ms: five tries, also when a machine that is busy adds some milliseconds to them.
         try_for: Duration::from_millis(45),
         idle: if random.percent(50) { Duration::from_millis(1) } else { Duration::from_secs(3_600) },

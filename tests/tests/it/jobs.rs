@@ -249,7 +249,17 @@ async fn what_is_of_no_use_any_more_goes(engine: Engine) {
     ] {
         db.execute(sql, days(ago)).await.unwrap();
     }
+    // Tags that nobody could find, some of which nobody has any more.
+    let own = format!("/user/entities/{}", members[1].entity);
+    for offers in [json!(["held", "dropped", "let go"]), json!(["held"])] {
+        members[1].client.patch(&own, json!({ "offers": offers })).await.data();
+    }
+    let tags = "select count(*) as n from tag";
+    assert_eq!(count(&db, tags).await, 3);
     due(&db, "cleaning").await;
+    assert_eq!(count(&db, tags).await, 1);
+    assert_eq!(count(&db, "select count(*) as n from tag_search").await, 1);
+    assert_eq!(count(&db, "select count(*) as n from tag where name = 'held'").await, 1);
     assert_eq!(count(&db, "select count(*) as n from mail").await, 1);
     assert_eq!(count(&db, "select count(*) as n from session").await, 1);
     members[0].client.get("/user").await.refused(401, "Could not authenticate you.");

@@ -1,6 +1,6 @@
 //! `/admin/entities`: reading and admitting entities, and setting their limits, over `parties`.
 
-use super::envelope::{Data, List, Page};
+use super::envelope::{Data, List};
 use super::extract::{Administrator, Body, PathId, Query};
 use super::fields::{EntityFields, Faults};
 use super::filters::Tagged;
@@ -9,7 +9,7 @@ use super::problem::{Problem, Stage};
 use super::views::AdminView;
 use crate::accounts::{self, ClosingError, Least};
 use crate::app::App;
-use crate::directory::{self, RegisterFilter};
+use crate::directory::{self, Register, RegisterFilter};
 use crate::error::Error;
 use crate::parties::{self, Entity, EntityStatus, Governed};
 use axum::extract::State;
@@ -20,15 +20,12 @@ pub(super) fn router() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read, update, delete))
 }
 
-/// Entities that are looked at together when their accounts decide.
-const TOGETHER: i64 = 500;
-
 /// All entities, oldest first; by status (one or several), account number, name, e-mail address, city, region, country, category, and by what
 /// they offer and want, since when; and by what their accounts have at least.
 #[utoipa::path(
     get, path = "/admin/entities", tag = ADMINISTRATION,
     security(("jwt" = [])),
-    params(("status" = Option<String>, Query, description = "One status, or several with commas between them"), ("account_number" = Option<String>, Query, description = "Has this account number"), ("name" = Option<String>, Query, description = "Full or partial name"), ("email" = Option<String>, Query, description = "Has this e-mail address"), ("city" = Option<String>, Query, description = "In this city"), ("region" = Option<String>, Query, description = "In this region"), ("country" = Option<String>, Query, description = "In this country"), ("category" = Option<String>, Query, description = "Under this category"), ("offers" = Option<String>, Query, description = "Goods and services offered, with commas between them"), ("wants" = Option<String>, Query, description = "Goods and services wanted, with commas between them"), ("tagged_since" = Option<String>, Query, description = "Only tags that were added since this date and time. Needs offers or wants"), ("balance" = Option<String>, Query, description = "With this balance or more"), ("max_pos_bal" = Option<String>, Query, description = "With this limit of credit or more"), ("max_neg_bal" = Option<String>, Query, description = "With this limit of debt or more"), Paging),
+    params(("status" = Option<String>, Query, description = "One status, or several with commas between them"), ("account_number" = Option<String>, Query, description = "Has this account number"), ("name" = Option<String>, Query, description = "Full or partial name"), ("email" = Option<String>, Query, description = "Has this e-mail address"), ("city" = Option<String>, Query, description = "In this city"), ("region" = Option<String>, Query, description = "In this region"), ("country" = Option<String>, Query, description = "In this country"), ("category" = Option<String>, Query, description = "Under this category"), ("offers" = Option<String>, Query, description = "Goods and services offered, with commas between them. What is between two commas is one tag, of up to 10 words, each of which must be meant. The 1,024 tags that match best count"), ("wants" = Option<String>, Query, description = "Goods and services wanted, with commas between them. What is between two commas is one tag, of up to 10 words, each of which must be meant. The 1,024 tags that match best count"), ("tagged_since" = Option<String>, Query, description = "Only tags that were added since this date and time. Needs offers or wants"), ("balance" = Option<String>, Query, description = "With this balance or more"), ("max_pos_bal" = Option<String>, Query, description = "With this limit of credit or more"), ("max_neg_bal" = Option<String>, Query, description = "With this limit of debt or more"), Paging),
     responses((status = 200, description = "OK", body = List<AdminView>))
 )]
 async fn list(State(app): State<App>, _administrator: Administrator, query: Query) -> Result<List<AdminView>, Problem> {
@@ -60,35 +57,13 @@ async fn list(State(app): State<App>, _administrator: Administrator, query: Quer
         tagged_since: since,
     };
     faults.check()?;
-    let (entities, total) = if least.is_asked() {
-        standing(&app, &filter, least, page).await?
+    let (ids, total) = if least.is_asked() {
+        accounts::standing(&app.posting, &filter, least, page.offset(), page.size).await?
     } else {
-        let (ids, total) = directory::register(&app.db, &filter, page.offset(), page.size).await?;
-        (parties::entities_among(&app.db, &ids).await?, total)
+        Register::of(&app.db, &filter).await?.page(page.offset(), page.size).await?
     };
-    let mut views = vec![];
-    for entity in entities {
-        views.push(AdminView::listed(&app, entity).await?);
-    }
-    Ok(page.of(views, total))
-}
-
-/// A page of the entities that a filter lets through and whose accounts have so much at least. All of them are gone through.
-async fn standing(app: &App, filter: &RegisterFilter, least: Least, page: Page) -> Result<(Vec<Entity>, i64), Problem> {
-    let (mut found, mut seen) = (vec![], 0);
-    loop {
-        let (ids, total) = directory::register(&app.db, filter, seen, TOGETHER).await?;
-        let entities = parties::entities_among(&app.db, &ids).await?;
-        found.extend(accounts::standing(&app.posting, entities, least).await?);
-        seen += TOGETHER;
-        if ids.is_empty() || seen >= total {
-            break;
-        }
-    }
-    let total = i64::try_from(found.len()).unwrap_or(i64::MAX);
-    let (offset, size) =
-        (usize::try_from(page.offset()).unwrap_or(usize::MAX), usize::try_from(page.size).unwrap_or(0));
-    Ok((found.into_iter().skip(offset).take(size).collect(), total))
+    let entities = parties::entities_among(&app.db, &ids).await?;
+    Ok(page.of(AdminView::list(&app, entities).await?, total))
 }
 
 /// One entity.

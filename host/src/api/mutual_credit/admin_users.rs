@@ -41,13 +41,13 @@ struct Request {
     id: Option<Value>,
 }
 
-/// All members, oldest first; by e-mail address or family name.
+/// All members, oldest first; by e-mail address or family name, those first whose name matches best.
 #[utoipa::path(
     get, path = "/admin/users", tag = ADMINISTRATION,
     security(("jwt" = [])),
     params(
         ("email" = Option<String>, Query, description = "Has this e-mail address"),
-        ("last_name" = Option<String>, Query, description = "Full or partial family name"),
+        ("last_name" = Option<String>, Query, description = "Full, partial or misspelt family name"),
         Paging
     ),
     responses((status = 200, description = "OK", body = List<AdminUserView>))
@@ -61,11 +61,7 @@ async fn list(
     let text = |name: &str| query.get(name).map(str::to_owned);
     let filter = PeopleFilter { email: text("email"), last_name: text("last_name") };
     let (people, total) = app.identity.members(&filter, page.offset(), page.size).await?;
-    let mut views = vec![];
-    for person in people {
-        views.push(AdminUserView::of(&app, person).await?);
-    }
-    Ok(page.of(views, total))
+    Ok(page.of(AdminUserView::list(&app, people).await?, total))
 }
 
 /// One member.
@@ -80,8 +76,7 @@ async fn read(
     _administrator: Administrator,
     PathId(id): PathId,
 ) -> Result<Data<AdminUserView>, Problem> {
-    let person = found(&app, id).await?;
-    Ok(Data { data: AdminUserView::of(&app, person).await? })
+    Ok(Data { data: AdminUserView::of(&app, found(&app, id).await?).await? })
 }
 
 /// Changes a member's details, the e-mail address among them, and their password: their sessions end then. What is not given stays.

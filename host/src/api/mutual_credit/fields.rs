@@ -263,7 +263,8 @@ impl EntityFields {
             daily_match_email: self.daily_match_email,
             offers: self.offers.map(|typed| faults.tags(&typed)),
             wants: self.wants.map(|typed| faults.tags(&typed)),
-            categories: self.categories.map(|typed| faults.tags(&typed)),
+            // However many: there are only those that administrators made.
+            categories: self.categories.map(|typed| tag_names(&typed)),
         }
     }
 }

@@ -58,11 +58,23 @@ pub(super) struct AdminUserView {
 
 impl AdminUserView {
     pub(super) async fn of(app: &App, person: Person) -> Result<AdminUserView, Problem> {
-        let mut entities = vec![];
-        for entity in parties::entities_of(&app.db, person.id).await? {
-            entities.push(EntityView::of(app, entity).await?);
+        let view = AdminUserView::list(app, vec![person]).await?.pop();
+        Ok(view.ok_or_else(|| anyhow::anyhow!("one member has one view"))?)
+    }
+
+    pub(super) async fn list(app: &App, people: Vec<Person>) -> Result<Vec<AdminUserView>, Problem> {
+        let ids: Vec<u128> = people.iter().map(|person| person.id).collect();
+        let entities = parties::entities_of_all(&app.db, &ids).await?;
+        let owners: Vec<u128> = entities.iter().map(|entity| entity.person).collect();
+        let mut owned: HashMap<u128, Vec<EntityView>> = HashMap::new();
+        for (owner, view) in owners.into_iter().zip(EntityView::list(app, entities).await?) {
+            owned.entry(owner).or_default().push(view);
         }
-        Ok(AdminUserView { user: UserView::of(person), entities })
+        let view = |person: Person| {
+            let entities = owned.remove(&person.id).unwrap_or_default();
+            AdminUserView { user: UserView::of(person), entities }
+        };
+        Ok(people.into_iter().map(view).collect())
     }
 }
 
@@ -169,17 +181,26 @@ impl OwnerView {
         let (ledger, account) = (entity.ledger, entity.account);
         let waiting = accounts::pending(&app.db, ledger, account).await?;
         let pending_transfers = TransferView::list(app, account, waiting).await?;
-        Ok(OwnerView { entity: EntityView::of(app, entity).await?, pending_transfers })
+        let account = accounts::account(&app.posting, ledger, account).await?;
+        Ok(OwnerView { entity: EntityView::of(entity, &account, &app.ledger.unit), pending_transfers })
     }
 }
 
 impl EntityView {
-    async fn of(app: &App, entity: Entity) -> Result<EntityView, Problem> {
-        let Account { balance, floor, ceiling, .. } =
-            accounts::account(&app.posting, entity.ledger, entity.account).await?;
-        let unit = &app.ledger.unit;
+    /// As in a list of many, in the same order.
+    async fn list(app: &App, entities: Vec<Entity>) -> Result<Vec<EntityView>, Problem> {
+        let held = entities.iter().map(|entity| (entity.ledger, entity.account));
+        let accounts = accounts::accounts(&app.posting, held).await?;
+        let view = |entity: Entity| {
+            let account = accounts.get(&entity.account).ok_or_else(|| anyhow::anyhow!("an entity has no account"))?;
+            Ok(EntityView::of(entity, account, &app.ledger.unit))
+        };
+        entities.into_iter().map(view).collect()
+    }
+
+    fn of(entity: Entity, account: &Account, unit: &Unit) -> EntityView {
         let details = entity.details;
-        Ok(EntityView {
+        EntityView {
             id: id_text(entity.id),
             account_number: entity.account_number,
             name: details.name,
@@ -201,10 +222,10 @@ impl EntityView {
             offers: entity.offers,
             wants: entity.wants,
             categories: entity.categories,
-            balance: number(balance, unit),
-            max_positive_balance: number(ceiling, unit),
-            max_negative_balance: number(floor.negated(), unit),
-        })
+            balance: number(account.balance, unit),
+            max_positive_balance: number(account.ceiling, unit),
+            max_negative_balance: number(account.floor.negated(), unit),
+        }
     }
 }
 
@@ -265,15 +286,23 @@ impl AdminView {
     pub(super) async fn of(app: &App, entity: Entity) -> Result<AdminView, Problem> {
         let waiting = accounts::pending(&app.db, entity.ledger, entity.account).await?;
         let pending_transfers = Some(admin_transfers::views(app, waiting).await?);
-        Ok(AdminView { pending_transfers, ..AdminView::listed(app, entity).await? })
+        let view = AdminView::list(app, vec![entity]).await?.pop();
+        let view = view.ok_or_else(|| anyhow::anyhow!("one entity has one view"))?;
+        Ok(AdminView { pending_transfers, ..view })
     }
 
-    /// As in a list of many: without what waits.
-    pub(super) async fn listed(app: &App, entity: Entity) -> Result<AdminView, Problem> {
-        let person = app.identity.person(entity.person).await?;
-        let users = person.map(UserView::of).into_iter().collect();
-        let member_started_at = entity.member_since.map(date);
-        Ok(AdminView { entity: EntityView::of(app, entity).await?, pending_transfers: None, member_started_at, users })
+    /// As in a list of many, in the same order: without what waits.
+    pub(super) async fn list(app: &App, entities: Vec<Entity>) -> Result<Vec<AdminView>, Problem> {
+        let told: Vec<(u128, Option<i64>)> =
+            entities.iter().map(|entity| (entity.person, entity.member_since)).collect();
+        let people = app.identity.people(told.iter().map(|(person, _)| *person)).await?;
+        let view = |(entity, (person, member_since)): (EntityView, (u128, Option<i64>))| AdminView {
+            entity,
+            pending_transfers: None,
+            member_started_at: member_since.map(date),
+            users: people.get(&person).cloned().map(UserView::of).into_iter().collect(),
+        };
+        Ok(EntityView::list(app, entities).await?.into_iter().zip(told).map(view).collect())
     }
 }
 

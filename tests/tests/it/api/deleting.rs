@@ -2,7 +2,7 @@
 
 use hesabu_tests::client::Client;
 use hesabu_tests::database::Engine;
-use hesabu_tests::network::{Network, immediate, log_in};
+use hesabu_tests::network::{Member, Network, immediate, log_in};
 use hesabu_tests::server::PASSWORD;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -82,6 +82,53 @@ async fn administrators_see_and_change_members(engine: Engine) {
         bob.client.get(path).await.refused(403, "Permission denied.");
     }
     bob.client.delete(&path).await.refused(403, "Permission denied.");
+}
+
+#[tokio::test]
+async fn members_are_found_by_misspelt_names_on_sqlite() {
+    members_are_found_by_misspelt_names(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn members_are_found_by_misspelt_names_on_postgres() {
+    members_are_found_by_misspelt_names(Engine::Postgres).await;
+}
+
+/// The name itself before what has it in it, and that before what may be meant; of equals the older.
+async fn members_are_found_by_misspelt_names(engine: Engine) {
+    let network = Network::on(engine, "0", "0").await;
+    let Network { admin, alice, bob, .. } = &network;
+    let (carol, dan) = (network.another("carol", "0", "0").await, network.another("dan", "0", "0").await);
+    for (member, name) in [(alice, "Kamau"), (bob, "Wanjikũ-Kamau"), (&carol, "Wanjiku"), (&dan, "Otieno")] {
+        member.client.patch("/user", json!({ "lastName": name })).await.data();
+    }
+    let found = async |query: &str| {
+        let answer = admin.get(&format!("/admin/users?{query}")).await;
+        let users = answer.data();
+        let emails = users.as_array().unwrap().iter().map(|user| user["email"].as_str().unwrap().to_owned());
+        (emails.collect::<Vec<_>>(), answer.meta().0)
+    };
+    let emails = |members: &[&Member]| members.iter().map(|member| member.email.clone()).collect::<Vec<_>>();
+    for (sought, expected) in [
+        ("WANJIKU", &[&carol, bob][..]),
+        ("wanjuki", &[bob, &carol]),
+        ("kamua", &[alice, bob]),
+        ("kamau%20wanijku", &[bob]),
+        ("otineo", &[&dan]),
+        ("mau", &[alice, bob]),
+        ("xx", &[]),
+        ("kamua&email=bob@example.org", &[bob]),
+    ] {
+        let (found, total) = found(&format!("last_name={sought}")).await;
+        assert_eq!((found, total), (emails(expected), u64::try_from(expected.len()).unwrap()), "{sought}");
+    }
+    assert_eq!(found("last_name=wanjiku&page_size=1&page=2").await, (emails(&[bob]), 2));
+    // What is changed is found as it is now, and who is deleted is not.
+    dan.client.patch("/user", json!({ "lastName": "Achieng" })).await.data();
+    assert_eq!((found("last_name=otieno").await.1, found("last_name=acheing").await.0), (0, emails(&[&dan])));
+    let id = dan.client.get("/user").await.data()["id"].as_str().unwrap().to_owned();
+    assert_eq!(admin.delete(&format!("/admin/users/{id}")).await.status, 200);
+    assert_eq!(found("last_name=achieng").await.1, 0);
 }
 
 #[tokio::test]

@@ -4,16 +4,16 @@
 //! Method: everything is changed at the same time by members and administrators, then every row of the directory is made again from the rows
 //! of the entities and compared.
 
-use hesabu::directory::{fold, gram_tokens, word_tokens};
-use hesabu::store::{Db, Row};
+use hesabu::directory::{fold, forget_unused_tags, gram_tokens, hold_tags, set_categories, word_tokens};
+use hesabu::store::{Db, Row, Statement};
 use hesabu_tests::client::{Client, json_body};
 use hesabu_tests::database::Engine;
 use hesabu_tests::network::{Member, Network};
-use hesabu_tests::server::Server;
+use hesabu_tests::server::{PASSWORD, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 const STATUSES: [&str; 4] = ["pending", "accepted", "rejected", "tradingAccepted"];
@@ -37,6 +37,9 @@ async fn agrees(network: &Network, engine: Engine) {
         listed.insert(row.id("entity_id").unwrap(), !["pending", "rejected"].contains(&text("status").as_str()));
     }
     assert_eq!(tokens(&db, engine, "entity").await, expected);
+    for row in db.fetch_all("select last_name, last_name_key from person", vec![]).await.unwrap() {
+        assert_eq!(row.text("last_name_key").unwrap(), fold(&row.text("last_name").unwrap()));
+    }
 
     let (mut expected, mut entered) = (BTreeMap::new(), BTreeMap::new());
     for row in db.fetch_all("select * from tag", vec![]).await.unwrap() {
@@ -235,6 +238,7 @@ async fn a_database_from_before_is_taken_over(engine: Engine) {
     let db = Db::open(&network.home.database.url).await.unwrap();
     for sql in [
         "update entity set name_key = null, email_key = null, city_key = null, region_key = null, country_key = null",
+        "update person set last_name_key = null",
         "delete from entity_search",
         "delete from tag_search",
         "delete from tag",
@@ -272,18 +276,18 @@ async fn who_is_writing_is_waited_for(engine: Engine) {
     let Network { admin, alice, .. } = &network;
     let db = Db::open(&network.home.database.url).await.unwrap();
     let entity = uuid::Uuid::parse_str(&alice.entity).unwrap().as_u128();
-    for (door, write) in [
-        (
-            "tags",
-            "insert into entity_tag (entity_id, kind, place, name, added_at, listed) values ($1, 'offer', 0, 'taken', 0, true)",
-        ),
-        ("categories", "insert into entity_category (entity_id, place, name) values ($1, 0, 'taken')"),
-    ] {
+    let taken = ["taken".to_owned()];
+    let tag = "insert into entity_tag (entity_id, kind, place, name, added_at, listed) values ($1, 'offer', 0, 'taken', 0, true)";
+    let mut take_tag = hold_tags(&db, entity, &taken);
+    take_tag.push(Statement { sql: tag, values: vec![entity.into()] });
+    for (door, write) in [("tags", take_tag), ("categories", set_categories(&db, entity, &taken))] {
         for change in [None, Some(json!({ "name": "renamed" }))] {
             let made = admin.post(&format!("/admin/{door}"), json!({ "name": "taken" })).await.data();
             let path = format!("/admin/{door}/{}", made["id"].as_str().unwrap());
             let mut tx = db.begin().await.unwrap();
-            tx.execute(write, vec![entity.into()]).await.unwrap();
+            for Statement { sql, values } in write.clone() {
+                tx.execute(sql, values).await.unwrap();
+            }
             let (client, asked) = (admin.clone(), change.clone());
             let changing = tokio::spawn(async move {
                 match asked {
@@ -301,5 +305,93 @@ async fn who_is_writing_is_waited_for(engine: Engine) {
             assert_eq!(*owned, change.map_or_else(|| json!([]), |_| json!(["renamed"])), "{door}");
         }
     }
+    db.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taking_what_is_being_deleted_leaves_nothing_behind_on_sqlite() {
+    taking_what_is_being_deleted_leaves_nothing_behind(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn taking_what_is_being_deleted_leaves_nothing_behind_on_postgres() {
+    taking_what_is_being_deleted_leaves_nothing_behind(Engine::Postgres).await;
+}
+
+/// One tag and one category, taken by members and a signup at the very moment at which administrators rename and delete them; and cleared away.
+async fn taking_what_is_being_deleted_leaves_nothing_behind(engine: Engine) {
+    let network = Network::on(engine, "0", "0").await;
+    let Network { server, admin, alice, bob, .. } = &network;
+    let db = Db::open(&network.home.database.url).await.unwrap();
+    for turn in 0..20 {
+        let mut made = vec![];
+        for door in ["tags", "categories"] {
+            let term = admin.post(&format!("/admin/{door}"), json!({ "name": "taken" })).await.data();
+            made.push((door, format!("/admin/{door}/{}", term["id"].as_str().unwrap())));
+        }
+        let mut all = JoinSet::new();
+        for (member, tags) in [(alice, json!(["taken", "zebra"])), (bob, json!(["apple", "taken"]))] {
+            let (client, path) = (member.client.clone(), format!("/user/entities/{}", member.entity));
+            all.spawn(async move { send(&client, Method::PATCH, &path, json!({ "offers": tags })).await });
+            let (client, path) = (admin.clone(), format!("/admin/entities/{}", member.entity));
+            let status = if turn % 2 == 0 { "accepted" } else { "rejected" };
+            let body = json!({ "categories": ["taken"], "wants": ["taken"], "status": status });
+            all.spawn(async move { send(&client, Method::PATCH, &path, body).await });
+        }
+        for (door, path) in made.clone() {
+            let client = admin.clone();
+            all.spawn(async move {
+                match (turn / 2) % 2 {
+                    0 => send(&client, Method::DELETE, &path, json!({})).await,
+                    _ => send(&client, Method::PATCH, &path, json!({ "name": format!("given {door}") })).await,
+                }
+            });
+        }
+        let (visitor, cleared) = (Client::of(server), db.clone());
+        let body = json!({
+            "userEmail": format!("new{turn}@example.org"), "password": PASSWORD, "entityName": "New", "offers": ["taken", format!("own {turn}")],
+        });
+        all.spawn(async move { send(&visitor, Method::POST, "/signup", body).await });
+        all.spawn(async move { assert!(forget_unused_tags(&cleared, 0, 1_000).await.is_ok()) });
+        all.join_all().await;
+        agrees(&network, engine).await;
+        for door in ["tags", "categories"] {
+            for term in admin.get(&format!("/{door}?page_size=100")).await.data().as_array().unwrap() {
+                admin.delete(&format!("/admin/{door}/{}", term["id"].as_str().unwrap())).await.data();
+            }
+        }
+    }
+    agrees(&network, engine).await;
+    db.close().await;
+    network.prove().await;
+}
+
+/// An administrator renames a tag, and must wait: whoever trades, and whoever signs up with other tags, does not wait with them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_trades_does_not_wait_for_a_tag() {
+    let network = Network::on(Engine::Postgres, "100", "100").await;
+    let Network { server, admin, alice, bob, .. } = &network;
+    let db = Db::open(&network.home.database.url).await.unwrap();
+    alice.client.patch(&format!("/user/entities/{}", alice.entity), json!({ "offers": ["taken"] })).await.data();
+    let id = admin.get("/tags?fragment=taken").await.data()[0]["id"].as_str().unwrap().to_owned();
+    // Whatever it is that the administrator waits for, the tag is theirs meanwhile.
+    let mut tx = db.begin().await.unwrap();
+    tx.execute("update entity_tag set place = place where name = 'taken'", vec![]).await.unwrap();
+    let client = admin.clone();
+    let renaming =
+        tokio::spawn(async move { client.patch(&format!("/admin/tags/{id}"), json!({ "name": "given" })).await });
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let begun = Instant::now();
+    let body = json!({ "userEmail": "new@example.org", "password": PASSWORD, "offers": ["other", "another"] });
+    let signed_up = Client::of(server).post("/signup", body).await;
+    assert_eq!(signed_up.status, 200, "{signed_up:?}");
+    bob.client.patch(&format!("/user/entities/{}", bob.entity), json!({ "wants": ["other"] })).await.data();
+    alice.proposed("out", bob, "1").await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(!renaming.is_finished(), "it waits");
+    tx.commit().await.unwrap();
+    renaming.await.unwrap().data();
+    assert_eq!(alice.own().await["offers"], json!(["given"]));
+    agrees(&network, Engine::Postgres).await;
     db.close().await;
 }

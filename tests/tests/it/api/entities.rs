@@ -169,6 +169,12 @@ async fn an_administrator_governs_entities(engine: Engine) {
     assert_eq!(back["maxPositiveBalance"], json!(1000.5));
     refusals(&network, &carol).await;
     assert_eq!(admin.get(&path).await.data(), back);
+    // Of offers and wants there may be ten; of categories as many as administrators make.
+    let many: Vec<String> = (0..11).map(|number| format!("category-{number}")).collect();
+    for name in &many {
+        admin.post("/admin/categories", json!({ "name": name })).await.data();
+    }
+    assert_eq!(admin.patch(&path, json!({ "categories": many })).await.data()["categories"], json!(many));
     network.prove().await;
 }
 
@@ -225,4 +231,77 @@ async fn accounts_decide_who_is_listed(engine: Engine) {
     }
     let second = admin.get("/admin/entities?balance=-100&page=2&page_size=2").await;
     assert_eq!((second.meta(), &second.data()[0]["id"]), ((3, 2), &serde_json::json!(carol.entity)));
+}
+
+/// Entities beside the members: more than are looked at together.
+const MANY: i64 = 1_100;
+
+#[tokio::test]
+async fn many_accounts_decide_who_is_listed_on_sqlite() {
+    many_accounts_decide_who_is_listed(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn many_accounts_decide_who_is_listed_on_postgres() {
+    many_accounts_decide_who_is_listed(Engine::Postgres).await;
+}
+
+/// Entity number n has a balance of n, but for those that the server has in memory.
+async fn many_accounts_decide_who_is_listed(engine: Engine) {
+    let mut network = Network::on(engine, "100", "5000").await;
+    let bob = uuid::Uuid::parse_str(&network.bob.entity).unwrap().as_u128();
+    let db = network.home.database.open().await;
+    let mut tx = db.begin().await.unwrap();
+    let mut ids = vec![];
+    for number in 1..=MANY {
+        let (entity, account) = (hesabu::mint_id(), hesabu::mint_id());
+        let sql = "insert into entity (entity_id, account_id, account_number, person_id, ledger_id, status, name, email, telephone, inc_type,
+                     company_number, website, description, address, city, region, postal_code, country, show_tags_matched,
+                     daily_match_email, created_at, name_key)
+                   select $1, $2, $3, person_id, ledger_id, status, name, email, telephone, inc_type,
+                     company_number, website, description, address, city, region, postal_code, country, show_tags_matched,
+                     daily_match_email, created_at, name_key from entity where entity_id = $4";
+        tx.execute(sql, vec![entity.into(), account.into(), format!("{number:016}").into(), bob.into()]).await.unwrap();
+        let sql = "insert into account (ledger_id, account_id, balance, held_out, held_in, floor, ceiling, status, windows, as_of,
+                     last_position, entries, begun, posted, ended, spine)
+                   select a.ledger_id, $1, $2, 0, 0, floor, ceiling, a.status, windows, as_of, 0, 0, 0, 0, 0, spine
+                   from account a join entity e on e.account_id = a.account_id where e.entity_id = $3";
+        tx.execute(sql, vec![account.into(), (number * 100).into(), bob.into()]).await.unwrap();
+        ids.push(hesabu::id_text(entity));
+    }
+    tx.commit().await.unwrap();
+    db.close().await;
+    let told = async |network: &Network, query: &str| {
+        let answer = network.admin.get(&format!("/admin/entities?{query}")).await;
+        let data = answer.data();
+        let ids = data.as_array().unwrap().iter().map(|entity| entity["id"].as_str().unwrap().to_owned());
+        let balances = data.as_array().unwrap().iter().map(|entity| entity["balance"].to_string());
+        (ids.collect::<Vec<_>>(), balances.collect::<Vec<_>>(), answer.meta().0)
+    };
+    for turn in 0..2 {
+        for (least, page) in [(1, 1), (400, 3), (700, 4), (MANY - 99, 1), (MANY, 1)] {
+            let expected = (least..=MANY).skip(100 * (page - 1)).take(100);
+            let expected: Vec<usize> = expected.map(|number| usize::try_from(number).unwrap()).collect();
+            let (found, balances, total) = told(&network, &format!("balance={least}&page_size=100&page={page}")).await;
+            assert_eq!(
+                found,
+                expected.iter().map(|number| ids[number - 1].clone()).collect::<Vec<_>>(),
+                "{least} {turn}"
+            );
+            assert_eq!(balances, expected.iter().map(usize::to_string).collect::<Vec<_>>(), "{least} {turn}");
+            assert_eq!(total, u64::try_from(MANY - least + 1).unwrap());
+        }
+        assert_eq!(told(&network, "max_pos_bal=4999&page_size=1").await.2, u64::try_from(MANY + 2).unwrap());
+        assert_eq!(told(&network, "balance=1101").await.2, 0);
+        // A host that has just begun has nothing in memory.
+        network.server.kill();
+        network.restart().await;
+    }
+    let Network { admin, alice, bob, .. } = &network;
+    // Of some, the server has what is not in their rows yet.
+    admin.post("/admin/transfers", immediate(alice, bob, "50", "")).await.data();
+    let (found, _, total) = told(&network, "balance=50&page_size=1").await;
+    assert_eq!((&found[0], total), (&bob.entity, u64::try_from(MANY - 49 + 1).unwrap()));
+    let owned = admin.get("/admin/users?email=bob@example.org").await.data();
+    assert_eq!(owned[0]["entities"].as_array().unwrap().len(), usize::try_from(MANY + 1).unwrap());
 }

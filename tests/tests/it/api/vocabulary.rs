@@ -124,6 +124,10 @@ async fn tags_are_found(engine: Engine) {
         ("(", &[]),
         ("zz", &["pizza"]),
         ("xx", &[]),
+        // Each word counts once, and there may be no more than ten.
+        ("piano piano tuning", &["piano-tuning"]),
+        ("pi pia pian piano t tu tun tuni tunin tuning", &["piano-tuning"]),
+        ("pi pia pian piano t tu tun tuni tunin tuning i", &[]),
     ] {
         let found = visitor.get(&format!("/tags?fragment={}", fragment.replace(' ', "%20"))).await;
         let expected: Vec<String> = expected.iter().map(|name| (*name).to_owned()).collect();
