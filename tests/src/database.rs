@@ -2,6 +2,7 @@
 
 use hesabu::store::{self, Db};
 use sqlx::{Connection, Executor};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// The environment variable with the address of a PostgreSQL server on which databases may be made.
@@ -65,5 +66,30 @@ impl Database {
         let db = Db::open(&self.url).await.expect("the database opens");
         store::migrate(&db).await.expect("the schema is made");
         db
+    }
+}
+
+/// What a statement counts as `n`.
+///
+/// # Panics
+/// When it cannot be asked.
+pub async fn count(db: &Db, sql: &'static str) -> i64 {
+    let rows = db.fetch_all(sql, vec![]).await.expect("the database answers");
+    rows[0].int("n").expect("a count")
+}
+
+/// Waits until a statement counts as many.
+///
+/// # Panics
+/// When it does not within half a minute.
+pub async fn until(db: &Db, sql: &'static str, expected: i64) {
+    let started = Instant::now();
+    loop {
+        let found = count(db, sql).await;
+        if found == expected {
+            return;
+        }
+        assert!(started.elapsed() < Duration::from_secs(30), "{sql}: {found}, not {expected}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }

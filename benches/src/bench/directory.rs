@@ -178,11 +178,11 @@ async fn fill(network: &mut Network, plan: &Plan, url: &str) -> anyhow::Result<D
         let head = "insert into entity (entity_id, person_id, account_number, account_id, name, status, ledger_id, email, telephone, inc_type,
                     company_number, website, description, address, city, region, postal_code, country, show_tags_matched, daily_match_email,
                     created_at) select column1, column2, column3, column4, column5, column6, column2, '', '', '', '', '', '', '', '', '', '', '',
-                    false, false, 0 from (values";
+                    false, false, 0 from (";
         tx.insert(head, 6, entities, ") as given").await?;
-        let head = "insert into entity_tag (entity_id, kind, place, name, added_at, listed) values";
+        let head = "insert into entity_tag (entity_id, kind, place, name, added_at, listed)";
         tx.insert(head, 6, tags, "").await?;
-        tx.insert("insert into entity_category (entity_id, place, name) values", 3, categories, "").await?;
+        tx.insert("insert into entity_category (entity_id, place, name)", 3, categories, "").await?;
         tx.commit().await?;
     }
     progress::say("directory: taking over");

@@ -3,9 +3,8 @@
 
 use hesabu::audit::{Act, Action};
 use hesabu::mail::{self, Mail};
-use hesabu::store::Db;
 use hesabu_tests::client::Client;
-use hesabu_tests::database::Engine;
+use hesabu_tests::database::{Engine, count, until};
 use hesabu_tests::mailbox::{Mailbox, Security, USER, letter};
 use hesabu_tests::network::{Member, administrator};
 use hesabu_tests::server::{ADMINISTRATOR, Home, Server};
@@ -58,23 +57,6 @@ async fn a_signup_is_told_over_every_kind_of_connection(engine: Engine) {
 fn server_keeps_quiet(server: &Server) {
     let log = server.log();
     assert!(!log.contains("s3cret") && !log.contains("alice@"), "{log}");
-}
-
-async fn count(db: &Db, sql: &'static str) -> i64 {
-    db.fetch_all(sql, vec![]).await.unwrap()[0].int("n").unwrap()
-}
-
-/// Waits until a count is as it should be.
-async fn until(db: &Db, sql: &'static str, expected: i64) {
-    let started = Instant::now();
-    loop {
-        let found = count(db, sql).await;
-        if found == expected {
-            return;
-        }
-        assert!(started.elapsed() < Duration::from_secs(30), "{sql}: {found}, not {expected}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 #[tokio::test]

@@ -111,6 +111,8 @@ async fn the_age_of_the_outbox_is_a_figure(engine: Engine) {
                values ($1, 'welcome', 'address', 'a@example.org', '', $2, $3)";
     let values = vec![hesabu::mint_id().into(), (hesabu::system_clock().0 - 100_000_000).into(), i64::MAX.into()];
     db.execute(old, values).await.unwrap();
+    // It is looked up once a second at most.
+    tokio::time::sleep(Duration::from_millis(1_100)).await;
     assert!((100..200).contains(&age().await), "{}", age().await);
     db.close().await;
 }

@@ -4,9 +4,8 @@
 use hesabu::audit::{Act, Action};
 use hesabu::identity::Door;
 use hesabu::mail::{self, Mail};
-use hesabu::store::Db;
 use hesabu_tests::client::Client;
-use hesabu_tests::database::Engine;
+use hesabu_tests::database::{Engine, count, until};
 use hesabu_tests::mailbox::{Mailbox, Security};
 use hesabu_tests::network::Member;
 use serde_json::json;
@@ -14,23 +13,6 @@ use std::time::{Duration, Instant};
 
 /// Mails that still have to be sent.
 const UNSENT: &str = "select count(*) as n from mail where failed_at is null";
-
-async fn count(db: &Db, sql: &'static str) -> i64 {
-    db.fetch_all(sql, vec![]).await.unwrap()[0].int("n").unwrap()
-}
-
-/// Waits until a count is as it should be.
-async fn until(db: &Db, sql: &'static str, expected: i64) {
-    let started = Instant::now();
-    loop {
-        let found = count(db, sql).await;
-        if found == expected {
-            return;
-        }
-        assert!(started.elapsed() < Duration::from_secs(30), "{sql}: {found}, not {expected}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
 
 #[tokio::test]
 async fn whatever_a_server_says_is_stored_on_sqlite() {

@@ -115,18 +115,7 @@ async fn an_administrator_governs_entities(engine: Engine) {
     owned["memberStartedAt"] = Value::Null;
     owned["users"] = json!([carol.client.get("/user").await.data()]);
     assert_eq!(read, owned, "the owner's view, and two fields more");
-    // What waits has no side here: it is shown as administrators see transfers.
-    let waits = [alice.proposed("out", bob, "1").await, bob.proposed("out", alice, "2").await];
-    let shown = admin.get(&format!("/admin/entities/{}", alice.entity)).await.data();
-    for (place, id) in waits.iter().enumerate() {
-        let transfer = admin.get(&format!("/admin/transfers/{id}")).await.data();
-        assert_eq!(shown["pendingTransfers"][place], transfer);
-        let sides = (&transfer["fromAccountNumber"], &transfer["toAccountNumber"]);
-        let [from, to] = if place == 0 { [alice, bob] } else { [bob, alice] };
-        assert_eq!(sides, (&json!(from.account), &json!(to.account)));
-        from.answer(id, "cancel").await.data();
-    }
-
+    what_waits_is_shown(&network).await;
     let all = admin.get("/admin/entities").await;
     assert_eq!(all.meta(), (3, 1));
     assert_eq!(all.data()[0].get("pendingTransfers"), None, "not in lists");
@@ -176,6 +165,20 @@ async fn an_administrator_governs_entities(engine: Engine) {
     }
     assert_eq!(admin.patch(&path, json!({ "categories": many })).await.data()["categories"], json!(many));
     network.prove().await;
+}
+
+/// What waits has no side for administrators: it is shown as they see transfers.
+async fn what_waits_is_shown(Network { admin, alice, bob, .. }: &Network) {
+    let waits = [alice.proposed("out", bob, "1").await, bob.proposed("out", alice, "2").await];
+    let shown = admin.get(&format!("/admin/entities/{}", alice.entity)).await.data();
+    for (place, id) in waits.iter().enumerate() {
+        let transfer = admin.get(&format!("/admin/transfers/{id}")).await.data();
+        assert_eq!(shown["pendingTransfers"][place], transfer);
+        let sides = (&transfer["fromAccountNumber"], &transfer["toAccountNumber"]);
+        let [from, to] = if place == 0 { [alice, bob] } else { [bob, alice] };
+        assert_eq!(sides, (&json!(from.account), &json!(to.account)));
+        from.answer(id, "cancel").await.data();
+    }
 }
 
 /// Refused as a whole: what is good in a body does not happen either.
