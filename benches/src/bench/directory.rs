@@ -309,3 +309,28 @@ fn get(stream: &mut TcpStream, path: &str) -> anyhow::Result<u64> {
         return Ok(digits.parse()?);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bench that is run once in a while breaks unseen: what it searches is made here, in small.
+    #[test]
+    fn a_small_directory_is_filled() {
+        let runtime = Runtime::new().expect("a runtime");
+        let plan = Plan { entities: 60, vocabulary: 40, ..Plan::quick() };
+        for engine in [Engine::Sqlite, Engine::Postgres] {
+            let database = engine.fresh(&runtime).expect("a database can be made");
+            let mut network = Network::new(&plan).expect("there are words");
+            runtime.block_on(fill(&mut network, &plan, &database.url)).expect("it is filled");
+            let shown = runtime.block_on(async {
+                let db = Db::open(&database.url).await.expect("it opens");
+                let (_, shown) = directory::tags(&db, None, 0, 1).await.expect("tags are listed");
+                db.close().await;
+                shown
+            });
+            assert!(shown > 20, "{shown} of {} tags", plan.vocabulary);
+            database.remove(&runtime).expect("it is removed");
+        }
+    }
+}
