@@ -77,7 +77,8 @@ pub(super) async fn run(db: &Db, turn: &Turn, pace: Pace) -> Result<(), Error> {
 
 async fn matching(db: &Db, first: u128, last: u128, until: i64) -> Result<Vec<Mail>, Error> {
     let values = vec![first.into(), last.into(), until.into(), MATCHES_MAX.into(), (until - DAY).into()];
-    let rows = db.fetch_all(MATCHES, values).await?;
+    // After a long rest there may be much to compare.
+    let rows = db.begin_long_read().await?.fetch_all(MATCHES, values).await?;
     let found = rows.iter().map(found).collect::<Result<Vec<_>, _>>()?;
     let of_one = |found: &[(u128, Match)]| {
         let matches: Vec<Match> = found.iter().map(|(_, found)| found.clone()).collect();

@@ -32,8 +32,11 @@ const POSTGRES_SETTINGS: [(&str, &str); 5] = [
 /// Longer than a request may take: who asked has been told so, and the statement would keep its connection from others. What is allowed to
 /// take longer says so ([`Db::begin_long_read`]).
 const STATEMENT_TIMEOUT: [(&str, &str); 1] = [("statement_timeout", "35s")];
-/// How long a request waits for a connection before it is told that the database is busy.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a request waits for a connection before it is told that the database is busy: a thousand that come at once and read are all answered
+/// by then, and nobody else waits for them.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a lane or a look-up does, for which many wait.
+const ACQUIRE_TIMEOUT_HERE: Duration = Duration::from_secs(5);
 /// A connection that was used so shortly before is not asked first whether it is still there.
 const FRESH: Duration = Duration::from_secs(1);
 /// How long a SQLite writer waits for another process's transaction.
@@ -98,15 +101,17 @@ impl Db {
                     .options(POSTGRES_SETTINGS);
                 // A first connection of its own says why when there is none; a pool would only say that it waited.
                 options.connect().await?.close().await?;
-                let pool = |most: u32| {
-                    let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(ACQUIRE_TIMEOUT);
+                let pool = |most: u32, patience: Duration| {
+                    let pool = PgPoolOptions::new().max_connections(most).acquire_timeout(patience);
                     // A round trip before each statement would double what a small one takes.
                     pool.test_before_acquire(false).before_acquire(|connection, used| {
                         Box::pin(async move { Ok(used.idle_for < FRESH || connection.ping().await.is_ok()) })
                     })
                 };
-                let here = pool(POSTGRES_CONNECTIONS_HERE).connect_lazy_with(options.clone());
-                let pool = pool(POSTGRES_CONNECTIONS).connect_with(options.options(STATEMENT_TIMEOUT)).await?;
+                let here = pool(POSTGRES_CONNECTIONS_HERE, ACQUIRE_TIMEOUT_HERE).connect_lazy_with(options.clone());
+                let pool = pool(POSTGRES_CONNECTIONS, ACQUIRE_TIMEOUT)
+                    .connect_with(options.options(STATEMENT_TIMEOUT))
+                    .await?;
                 Ok(Db::Postgres { pool, here, faults: None })
             }
             _ => Err(Error::Address("DATABASE_URL must begin with sqlite: or postgres://".into())),

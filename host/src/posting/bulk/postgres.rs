@@ -153,7 +153,7 @@ pub(super) async fn write_alone(db: &Db, packed: Packed) -> Result<Option<Writte
     let db = db.clone();
     // Whoever waits for it gives up some time. A copy must be sent to its end all the same.
     let writing = tokio::spawn(async move {
-        let mut tx = db.begin().await?;
+        let mut tx = db.begin_here().await?;
         let written = write(&mut tx, packed).await?;
         if written.is_some() {
             tx.commit().await?;
